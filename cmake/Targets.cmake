@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# How every target of the project is compiled, and the three kinds of target there are.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+add_library(firn_build_flags INTERFACE)
+target_compile_options(firn_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough -Werror
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+if(FIRN_SANITIZE)
+  target_compile_options(firn_build_flags INTERFACE
+    -fsanitize=${FIRN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(firn_build_flags INTERFACE -fsanitize=${FIRN_SANITIZE})
+endif()
+
+# firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
+# library of its own. USES are the folders below it; nothing else is visible to its includes but that is checked
+# by tests/tidy, since all folders share one include root.
+function(firn_part name)
+  cmake_parse_arguments(PART "" "" "SOURCES;USES;LINKS" ${ARGN})
+  add_library(firn_${name} STATIC ${PART_SOURCES})
+  target_include_directories(firn_${name} PUBLIC
+    ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(firn_${name} PRIVATE firn_build_flags PUBLIC ${PART_LINKS})
+  foreach(used IN LISTS PART_USES)
+    target_link_libraries(firn_${name} PUBLIC firn_${used})
+  endforeach()
+endfunction()
+
+# firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS]): a GoogleTest program,
+# one CTest test per TEST. The source folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the
+# tree FIRN_SOURCE_ROOT.
+function(firn_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  if(NOT TEST_LABELS)
+    set(TEST_LABELS unit)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    FIRN_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}" FIRN_SOURCE_ROOT="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    TEST_PREFIX "${name}." PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+endfunction()

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Passing errors up. FIRN_TRY(expression) returns from the enclosing function when the Result<void>
+// of the expression failed; FIRN_TRY_ASSIGN(declaration, expression) also takes the value of a
+// Result<T> that did not.
+#pragma once
+
+#include "firn/result.h"
+
+#define FIRN_TRY(expression)                               \
+  do {                                                     \
+    if (auto firn_try_result = (expression);               \
+        !firn_try_result.has_value()) [[unlikely]] {       \
+      return std::move(firn_try_result).error();           \
+    }                                                      \
+  } while (false)
+
+#define FIRN_TRY_CONCAT_(a, b) a##b
+#define FIRN_TRY_CONCAT(a, b) FIRN_TRY_CONCAT_(a, b)
+
+#define FIRN_TRY_ASSIGN(declaration, expression) \
+  FIRN_TRY_ASSIGN_(FIRN_TRY_CONCAT(firn_try_value_, __LINE__), declaration, expression)
+#define FIRN_TRY_ASSIGN_(name, declaration, expression) \
+  auto name = (expression);                             \
+  if (!name.has_value()) [[unlikely]] {                 \
+    return std::move(name).error();                     \
+  }                                                     \
+  declaration = std::move(name).value()
