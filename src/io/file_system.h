@@ -6,8 +6,9 @@
 //
 // Paths are opaque strings joined by '/'. All calls may block on the device. Errors are kNotFound,
 // kAlreadyExists, kBusy, kNoSpace, kUnsupported, else kIo, and name the operation and the path.
-// Interrupted and short transfers are completed inside. A failed sync is final: callers never retry
-// one. Unless said otherwise, an object is used by one thread at a time and a FileSystem by any.
+// Interrupted and short transfers are completed inside. A failed sync is kIo, also for want of
+// space, and final: callers never retry one. Unless said otherwise, an object is used by one thread
+// at a time and a FileSystem by any.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +27,15 @@ namespace firn {
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
-  // Fills `out` from `offset`. Returns the bytes read: fewer than asked only at the end of the file.
+  // Fills `out` from `offset`. Returns the bytes read: fewer than asked only at the end of the
+  // file.
   virtual Result<std::size_t> Read(std::uint64_t offset, std::span<char> out) const = 0;
   virtual Result<std::uint64_t> Size() const = 0;
 };
 
-// A file written from its start to its end: tables and manifests.
+// A file written from its start to its end: tables and manifests. Appended bytes may wait in a
+// buffer and are the file's from Sync or Close on; destruction without either drops them. The first
+// error stays: every later call returns it.
 class AppendableFile {
  public:
   virtual ~AppendableFile() = default;
@@ -83,7 +87,8 @@ class FileSystem {
   // comes from here, never from Commit, where the file system keeps that promise).
   virtual Result<std::unique_ptr<LogFile>> CreateLog(const std::string& path,
                                                      std::uint64_t capacity, WalAppend way) = 0;
-  // The same, reusing the space of the segment `from`, which ceases to exist under its name.
+  // The same, reusing the space of the segment `from`, which ceases to exist under its name. A
+  // crash leaves zeros under either name, never the old content under the new one.
   virtual Result<std::unique_ptr<LogFile>> RecycleLog(const std::string& from,
                                                       const std::string& path,
                                                       std::uint64_t capacity, WalAppend way) = 0;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The seam to threads and waiting. Background work is a task submitted to a lane, never a thread of
-// its own making; a thread that has to wait does it here. ThreadScheduler runs each lane on a thread;
-// SteppedScheduler (stepped_scheduler.h) runs everything on the calling thread, in an order that a
-// seed decides, and executes other tasks whenever somebody waits. Thread-safe.
+// its own making; a thread that has to wait does it here. ThreadScheduler runs each lane on a
+// thread; SteppedScheduler (stepped_scheduler.h) runs everything on the calling thread, in an order
+// that a seed decides, and executes other tasks whenever somebody waits. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -40,8 +40,8 @@ class Scheduler {
 
   // Returns with `done()` true. `mutex` is held on entry, on return and while `done` runs; whoever
   // makes `done` true notifies `condition`.
-  virtual void Wait(Mutex& mutex, ConditionVariable& condition,
-                    const std::function<bool()>& done) FIRN_REQUIRES(mutex) = 0;
+  virtual void Wait(Mutex& mutex, ConditionVariable& condition, const std::function<bool()>& done)
+      FIRN_REQUIRES(mutex) = 0;
   // The same with a time limit; returns whether `done()` became true.
   virtual bool WaitFor(Mutex& mutex, ConditionVariable& condition, std::chrono::nanoseconds limit,
                        const std::function<bool()>& done) FIRN_REQUIRES(mutex) = 0;

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Why not otherwise: posix_fallocate(3) writes a byte to each block where the file system does not
+// help, and a segment prewritten through the page cache sits there in large folios, so that each
+// small sync writes a whole one (1 MiB instead of 4 KiB). Space from fallocate(2) is unwritten: the
+// first sync of a block converts it, and the pages that a mapping dirties are single ones.
+//
+// A mapped store cannot report an error: on a file system that may still run out of space under an
+// allocated file (copy on write, network, user space) it ends the process by SIGBUS. Therefore
+// kAuto maps only where allocation is a promise.
+#include "io/posix_log_file.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/propagate.h"
+#include "io/posix_descriptor.h"
+
+namespace firn::posix {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+// Bytes mapped at a time. Mapped pages count as resident memory, so the window is small; a new one
+// costs two system calls, which at this size is below a nanosecond for each record of 140 bytes.
+constexpr std::uint64_t kWindowBytes = 512 << 10;
+constexpr std::size_t kZeroPieceBytes = 64 << 10;
+constexpr long kXfsMagic = 0x58465342;
+
+class WrittenLogFile final : public LogFile {
+ public:
+  WrittenLogFile(std::string path, Descriptor descriptor, std::uint64_t capacity)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)), capacity_(capacity) {}
+
+  Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) override {
+    if (buffer_.size() < length) {
+      buffer_.resize(length);
+    }
+    lent_at_ = offset;
+    return std::span(buffer_.data(), length);
+  }
+
+  Result<void> Commit(std::uint64_t offset, std::size_t length) override {
+    return WriteAt(descriptor_.get(), path_, offset,
+                   {buffer_.data() + (offset - lent_at_), length});
+  }
+
+  Result<void> Sync() override { return SyncData(descriptor_.get(), path_); }
+  std::uint64_t capacity() const override { return capacity_; }
+
+ private:
+  const std::string path_;
+  const Descriptor descriptor_;
+  const std::uint64_t capacity_;
+  std::vector<char> buffer_;
+  std::uint64_t lent_at_ = 0;
+};
+
+class MappedLogFile final : public LogFile {
+ public:
+  MappedLogFile(std::string path, Descriptor descriptor, std::uint64_t capacity)
+      : path_(std::move(path)), descriptor_(std::move(descriptor)), capacity_(capacity) {}
+  ~MappedLogFile() override { Unmap(); }
+
+  Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) override {
+    if (offset < window_at_ || offset + length > window_at_ + window_bytes_) [[unlikely]] {
+      FIRN_TRY(Slide(offset, length));
+    }
+    return std::span(window_ + (offset - window_at_), length);
+  }
+
+  Result<void> Commit(std::uint64_t, std::size_t) override { return {}; }
+  Result<void> Sync() override { return SyncData(descriptor_.get(), path_); }
+  std::uint64_t capacity() const override { return capacity_; }
+
+ private:
+  Result<void> Slide(std::uint64_t offset, std::size_t length) {
+    if (offset + length > capacity_) {
+      return SystemError("map", path_ + " @" + std::to_string(offset), ENXIO);
+    }
+    Unmap();
+    const std::uint64_t start = offset / kPageBytes * kPageBytes;
+    const std::uint64_t bytes =
+        std::min(std::max(kWindowBytes, offset + length - start), capacity_ - start);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_.get(),
+                          static_cast<off_t>(start));
+    if (memory == MAP_FAILED) {
+      return SystemError("map", path_ + " @" + std::to_string(start), errno);
+    }
+    window_ = static_cast<char*>(memory);
+    window_at_ = start;
+    window_bytes_ = bytes;
+    return {};
+  }
+
+  void Unmap() {
+    if (window_ != nullptr) {
+      ::munmap(window_, window_bytes_);
+      window_ = nullptr;
+      window_bytes_ = 0;
+    }
+  }
+
+  const std::string path_;
+  const Descriptor descriptor_;
+  const std::uint64_t capacity_;
+  char* window_ = nullptr;
+  std::uint64_t window_at_ = 0;
+  std::uint64_t window_bytes_ = 0;
+};
+
+bool AllocationIsAPromise(int descriptor) {
+  struct statfs status;
+  if (Uninterrupted([&] { return ::fstatfs(descriptor, &status); }) != 0) {
+    return false;
+  }
+  const auto magic = static_cast<long>(status.f_type);
+  return magic == EXT4_SUPER_MAGIC || magic == kXfsMagic || magic == TMPFS_MAGIC;
+}
+
+Result<void> WriteZeros(int descriptor, const std::string& path, std::uint64_t capacity) {
+  const std::string zeros(kZeroPieceBytes, '\0');
+  for (std::uint64_t offset = 0; offset < capacity; offset += kZeroPieceBytes) {
+    const std::uint64_t length = std::min<std::uint64_t>(kZeroPieceBytes, capacity - offset);
+    FIRN_TRY(WriteAt(descriptor, path, offset, std::string_view(zeros).substr(0, length)));
+  }
+  return {};
+}
+
+// Whether fallocate did it; false where the file system cannot.
+Result<bool> Allocate(int descriptor, const std::string& path, int mode, std::uint64_t capacity) {
+  const int result =
+      Uninterrupted([&] { return ::fallocate(descriptor, mode, 0, static_cast<off_t>(capacity)); });
+  if (result == 0) {
+    return true;
+  }
+  if (errno == EOPNOTSUPP || errno == ENOSYS) {
+    return false;
+  }
+  return SystemError("allocate", path, errno);
+}
+
+struct Allocated {
+  std::string path;
+  Descriptor descriptor;
+  std::uint64_t capacity;
+  bool by_fallocate;
+};
+
+std::unique_ptr<LogFile> Wrap(Allocated file, WalAppend way) {
+  if (way == WalAppend::kMapped || (way == WalAppend::kAuto && file.by_fallocate &&
+                                    AllocationIsAPromise(file.descriptor.get()))) {
+    return std::make_unique<MappedLogFile>(std::move(file.path), std::move(file.descriptor),
+                                           file.capacity);
+  }
+  return std::make_unique<WrittenLogFile>(std::move(file.path), std::move(file.descriptor),
+                                          file.capacity);
+}
+
+Result<bool> Fill(int descriptor, const std::string& path, std::uint64_t capacity) {
+  FIRN_TRY_ASSIGN(const bool allocated, Allocate(descriptor, path, 0, capacity));
+  if (!allocated) {
+    FIRN_TRY(WriteZeros(descriptor, path, capacity));
+  }
+  return allocated;
+}
+
+// Turns the file into `capacity` zeros that survive power loss; false where the file system cannot.
+Result<bool> ZeroInPlace(int descriptor, const std::string& path, std::uint64_t capacity) {
+  FIRN_TRY_ASSIGN(const std::uint64_t size, SizeOf(descriptor, path));
+  if (size > capacity &&
+      Uninterrupted([&] { return ::ftruncate(descriptor, static_cast<off_t>(capacity)); }) != 0) {
+    return SystemError("truncate", path, errno);
+  }
+  FIRN_TRY_ASSIGN(const bool zeroed, Allocate(descriptor, path, FALLOC_FL_ZERO_RANGE, capacity));
+  if (zeroed) {
+    FIRN_TRY(SyncData(descriptor, path));
+  }
+  return zeroed;
+}
+
+Result<void> RenameToNew(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return {};
+  }
+  if (errno != EINVAL && errno != ENOSYS) {
+    return SystemError("rename " + from + " to", to, errno);
+  }
+  // An old file system without the flag: a second name first, which never replaces one either.
+  if (::link(from.c_str(), to.c_str()) != 0 || ::unlink(from.c_str()) != 0) {
+    return SystemError("rename " + from + " to", to, errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LogFile>> CreateLogFile(const std::string& path, std::uint64_t capacity,
+                                               WalAppend way) {
+  FIRN_TRY_ASSIGN(Descriptor descriptor, OpenDescriptor("create", path, O_RDWR | O_CREAT | O_EXCL));
+  auto filled = Fill(descriptor.get(), path, capacity);
+  if (!filled) {
+    ::unlink(path.c_str());
+    return std::move(filled).error();
+  }
+  return Wrap({path, std::move(descriptor), capacity, *filled}, way);
+}
+
+// The zeros are durable before the new name can be: a crash leaves them under either name, never an
+// old segment's records under the new one.
+Result<std::unique_ptr<LogFile>> RecycleLogFile(const std::string& from, const std::string& path,
+                                                std::uint64_t capacity, WalAppend way) {
+  FIRN_TRY_ASSIGN(Descriptor descriptor, OpenDescriptor("recycle", from, O_RDWR));
+  FIRN_TRY_ASSIGN(const bool zeroed, ZeroInPlace(descriptor.get(), from, capacity));
+  if (!zeroed) {
+    if (::unlink(from.c_str()) != 0) {
+      return SystemError("delete", from, errno);
+    }
+    return CreateLogFile(path, capacity, way);
+  }
+  FIRN_TRY(RenameToNew(from, path));
+  return Wrap({path, std::move(descriptor), capacity, true}, way);
+}
+
+}  // namespace firn::posix
