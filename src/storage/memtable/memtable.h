@@ -2,7 +2,7 @@
 //
 // The memtable: the newest writes, sorted, in memory. A B+-tree whose nodes hold 64 key heads each;
 // one thread inserts while any number read without locks. Nothing is freed before the memtable is.
-// docs/invariants.md (I-M…) has the rules that make this safe.
+// docs/invariants.md (I-M1…) has the rules that make this safe.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,12 @@
 
 #include "base/strong_id.h"
 #include "storage/entry.h"
+#include "storage/memtable/leaf_view.h"
 
 namespace firn {
 
 class MemtableTree;
+struct KeyRecord;
 
 class Memtable {
  public:
@@ -23,19 +25,25 @@ class Memtable {
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
 
-  // Adds one version. One thread at a time; sequences must increase. The bytes are copied. A reader
-  // may meet the entry at once and must not use sequences that were not published to it.
+  // Adds one version. One thread at a time; sequences must increase, keys have 1 byte to 64 KiB,
+  // values up to 64 MiB. The bytes are copied. A reader may meet the entry at once and must not use
+  // sequences that were not published to it.
   void Insert(SequenceNumber sequence, Kind kind, std::string_view key, std::string_view value);
 
   // The newest version at or below the lookup's sequence. The value holds while the memtable lives.
   Found Find(const Lookup& lookup) const;
 
-  // Bytes allocated, arena and nodes together: what the memory budget pays.
+  // What the memory budget pays: all that is allocated, arena and nodes together. It grows by
+  // chunks of about an eighth, 2 MiB at most, and must stay below 8 GiB.
   std::size_t memory_bytes() const;
   // Keys and values only: about what a flush will write before compression.
   std::size_t data_bytes() const;
   std::size_t entry_count() const;  // Versions.
   bool empty() const { return entry_count() == 0; }
+
+  // For tests: walks everything and aborts where it is not as docs/invariants.md says. While nobody
+  // inserts.
+  void CheckInvariants() const;
 
   class Cursor;
   class Scan;
@@ -44,8 +52,9 @@ class Memtable {
   std::unique_ptr<MemtableTree> tree_;
 };
 
-// A VisibleCursor over the memtable: each key once, with its newest version at or below `as_of`.
-// May run while entries are inserted. Requires that the memtable outlives it.
+// A VisibleCursor over the memtable: each key once, with its newest version at or below `as_of`, a
+// sequence whose entries are all inserted. May run while more entries are. Requires that the
+// memtable outlives it. Keys and values hold as long as the memtable does.
 class Memtable::Cursor {
  public:
   Cursor(const Memtable& memtable, SequenceNumber as_of);
@@ -55,19 +64,41 @@ class Memtable::Cursor {
   void SeekForPrev(std::string_view key);
   void Next();
   void Prev();
-  bool valid() const;
-  std::string_view key() const;
-  KeyState state() const;
+  bool valid() const { return record_ != nullptr; }
+  std::string_view key() const { return key_; }
+  KeyState state() const { return state_; }
+
+ private:
+  void ShowFromHere();
+  void ShowBeforeHere();
+  bool Show();
+
+  const MemtableTree* tree_;
+  SequenceNumber as_of_;
+  const KeyRecord* record_ = nullptr;
+  unsigned slot_ = 0;
+  std::string_view key_;
+  KeyState state_;
+  LeafView leaf_;
 };
 
 // Every version, in entry order, front to back: what a flush writes. Of a memtable that no longer
-// grows.
+// grows, which must outlive it.
 class Memtable::Scan {
  public:
   explicit Scan(const Memtable& memtable);
-  bool valid() const;
+  bool valid() const { return record_ != nullptr; }
   void Next();
   Entry entry() const;
+
+ private:
+  void ShowKey();
+
+  const MemtableTree* tree_;
+  const KeyRecord* record_ = nullptr;
+  ArenaRef version_ = kNoRef;  // The one shown, or kNoRef: the key record's own.
+  unsigned slot_ = 0;
+  LeafView leaf_;
 };
 
 }  // namespace firn

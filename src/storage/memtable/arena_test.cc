@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/memtable/arena.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+
+namespace firn {
+namespace {
+
+TEST(Arena, KeepsEveryByteOfAllocationsOfAllSizes) {
+  Random random(1);
+  Arena arena(8);
+  std::vector<std::pair<Arena::Space, std::size_t>> spaces;
+  for (int i = 0; i < 3000; ++i) {
+    const std::size_t bytes = random.OneIn(100) ? 1 + random.Below(600'000) : 1 + random.Below(500);
+    const Arena::Space space = arena.Allocate(bytes);
+    std::memset(space.bytes, i % 251, bytes);
+    spaces.emplace_back(space, bytes);
+  }
+  for (std::size_t i = 0; i < spaces.size(); ++i) {
+    const auto& [space, bytes] = spaces[i];
+    ASSERT_NE(space.ref, kNoRef);
+    ASSERT_EQ(arena.At<char>(space.ref), space.bytes) << i;
+    ASSERT_EQ(reinterpret_cast<std::uintptr_t>(space.bytes) % 8, 0u) << i;
+    for (std::size_t at : {std::size_t{0}, bytes / 2, bytes - 1}) {
+      ASSERT_EQ(static_cast<std::uint8_t>(space.bytes[at]), i % 251) << i << " @" << at;
+    }
+  }
+}
+
+TEST(Arena, AlignsAsItWasAsked) {
+  Arena arena(64);
+  for (std::size_t bytes : {1u, 63u, 64u, 65u, 2000u, 100'000u, 1u, 3'000'000u, 832u}) {
+    const Arena::Space space = arena.Allocate(bytes);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(space.bytes) % 64, 0u) << bytes;
+  }
+}
+
+TEST(Arena, CostsNothingBeforeItIsUsedAndLittleWhenItIsSmall) {
+  Arena arena(8);
+  EXPECT_EQ(arena.allocated_bytes(), 0u);
+  arena.Allocate(100);
+  EXPECT_LE(arena.allocated_bytes(), 8192u);
+}
+
+TEST(Arena, StaysWithinAQuarterOfWhatWasAskedOnceItHasGrown) {
+  Arena arena(8);
+  std::size_t asked = 0;
+  while (asked < std::size_t{24} << 20) {
+    arena.Allocate(136);
+    asked += 136;
+    if (asked > 64 << 10) {
+      ASSERT_LE(arena.allocated_bytes(), asked + asked / 4);
+    }
+  }
+}
+
+TEST(Arena, GivesALargeAllocationItsOwnChunkAndGoesOnInTheOldOne) {
+  Arena arena(8);
+  const Arena::Space before = arena.Allocate(16);
+  const std::size_t small = arena.allocated_bytes();
+  const Arena::Space large = arena.Allocate(std::size_t{64} << 20);
+  large.bytes[(std::size_t{64} << 20) - 1] = 'z';
+  EXPECT_LE(arena.allocated_bytes(), small + (std::size_t{64} << 20) + 4096);
+  const Arena::Space after = arena.Allocate(16);
+  EXPECT_EQ(after.bytes, before.bytes + 16);
+}
+
+}  // namespace
+}  // namespace firn

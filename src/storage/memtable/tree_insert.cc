@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inserting half. It reads nodes without doubt, being the only one to change them; what readers
+// may see it changes inside a WriteWindow, with one exception: appending to a leaf. A reader that
+// meets the new head before the new count cuts its search off at the count; one that meets the
+// count meets the rest as well (I-M6).
+#include "base/check.h"
+#include "base/key_head.h"
+#include "firn/database.h"
+#include "storage/memtable/tree.h"
+
+namespace firn {
+
+MemtableTree::MemtableTree() {
+  first_leaf_ = NewNode(0, {kNoRef, kNoRef});
+  last_leaf_.store(first_leaf_, std::memory_order_release);
+  root_.store(first_leaf_, std::memory_order_release);
+}
+
+void MemtableTree::Insert(const Entry& entry) {
+  FIRN_CHECK(entry.sequence > last_sequence_ && entry.sequence <= kSequenceMax, entry.sequence,
+             last_sequence_);
+  FIRN_CHECK(!entry.key.empty() && entry.key.size() <= kKeyBytesMax, entry.key.size());
+  FIRN_CHECK(entry.value.size() <= kValueBytesMax, entry.value.size());
+  last_sequence_ = entry.sequence;
+  if (!TryAppend(entry)) {
+    Path path;
+    if (DescendForInsert(entry.key, path)) {
+      const Node* const leaf = NodeAt(path.nodes[path.depth]);
+      const ArenaRef ref = leaf->keys[path.slots[path.depth]].load(std::memory_order_relaxed);
+      PushVersion(records_, *records_.At<KeyRecord>(ref), entry);
+    } else {
+      InsertKey(entry, path);
+    }
+  }
+  Count(entry);
+}
+
+// Counted when it can be found: a reader of the count never knows of more than it can reach.
+void MemtableTree::Count(const Entry& entry) {
+  data_bytes_.store(data_bytes() + entry.key.size() + entry.value.size(),
+                    std::memory_order_relaxed);
+  entry_count_.store(entry_count() + 1, std::memory_order_release);
+}
+
+// A key above all others goes to the end of the last leaf, if there is room and its prefix fits.
+bool MemtableTree::TryAppend(const Entry& entry) {
+  if (largest_ == nullptr || entry.key <= largest_->key()) {
+    return false;
+  }
+  Node& leaf = MutableNode(last_leaf_.load(std::memory_order_relaxed));
+  const unsigned count = leaf.count.load(std::memory_order_relaxed);
+  if (count == kSlots || !FitsPrefix(leaf, entry.key)) {
+    return false;
+  }
+  const ArenaRef ref = NewKeyRecord(records_, entry);
+  AppendToLeaf(leaf, ref);
+  largest_ = &Record(ref);
+  return true;
+}
+
+// Returns whether `key` is there. The path leads to its place in either case.
+bool MemtableTree::DescendForInsert(std::string_view key, Path& path) const {
+  ArenaRef ref = root_.load(std::memory_order_relaxed);
+  for (path.depth = 0;; ++path.depth) {
+    FIRN_CHECK(path.depth < kLevelsMax);
+    const Node* const node = NodeAt(ref);
+    const Slot slot = *Search(*node, node->version.load(std::memory_order_relaxed), key);
+    path.nodes[path.depth] = ref;
+    if (node->level == 0) {
+      path.slots[path.depth] = slot.index;
+      return slot.exact != nullptr;
+    }
+    const unsigned index = slot.exact != nullptr ? slot.index : slot.index - 1;
+    path.slots[path.depth] = index;
+    ref = static_cast<const InnerNode*>(node)->children[index].load(std::memory_order_relaxed);
+    PrefetchNode(NodeAt(ref));
+  }
+}
+
+// Full nodes are split one at a time, from the highest that must be down to the leaf, with a new
+// descent after each: rare, and simpler than keeping the path right.
+void MemtableTree::InsertKey(const Entry& entry, Path& path) {
+  while (NodeAt(path.nodes[path.depth])->count.load(std::memory_order_relaxed) == kSlots) {
+    MakeRoom(path);
+    DescendForInsert(entry.key, path);
+  }
+  Node& leaf = MutableNode(path.nodes[path.depth]);
+  FitPrefix(leaf, entry.key);
+  const ArenaRef ref = NewKeyRecord(records_, entry);
+  const unsigned slot = path.slots[path.depth];
+  if (slot == leaf.count.load(std::memory_order_relaxed)) {
+    AppendToLeaf(leaf, ref);
+  } else {
+    const WriteWindow window(leaf);
+    InsertSlot(leaf, slot, ref, kNoRef);
+  }
+  if (largest_ == nullptr || largest_->key() < entry.key) {
+    largest_ = &Record(ref);
+  }
+}
+
+namespace {
+
+template <typename T>
+void ShiftUp(std::atomic<T>* slots, unsigned begin, unsigned end, T inserted) {
+  for (unsigned i = end; i > begin; --i) {
+    slots[i].store(slots[i - 1].load(std::memory_order_relaxed), std::memory_order_release);
+  }
+  slots[begin].store(inserted, std::memory_order_release);
+}
+
+}  // namespace
+
+// Both require room, and that the key fits the node's prefix.
+void MemtableTree::AppendToLeaf(Node& leaf, ArenaRef key) {
+  const unsigned count = leaf.count.load(std::memory_order_relaxed);
+  leaf.keys[count].store(key, std::memory_order_release);
+  leaf.heads[count].store(HeadIn(leaf, key), std::memory_order_release);
+  leaf.count.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
+}
+
+// Inside the node's window.
+void MemtableTree::InsertSlot(Node& node, unsigned slot, ArenaRef key, ArenaRef child) {
+  const unsigned count = node.count.load(std::memory_order_relaxed);
+  ShiftUp(node.heads, slot, count, HeadIn(node, key));
+  ShiftUp(node.keys, slot, count, key);
+  if (node.level > 0) {
+    ShiftUp(static_cast<InnerNode&>(node).children, slot, count, child);
+  }
+  node.count.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
+}
+
+std::uint64_t MemtableTree::HeadIn(const Node& node, ArenaRef key) const {
+  return KeyHead(Record(key).key(), node.prefix_bytes.load(std::memory_order_relaxed));
+}
+
+bool MemtableTree::FitsPrefix(const Node& node, std::string_view key) const {
+  const ArenaRef guard = node.guard.load(std::memory_order_relaxed);
+  const std::size_t bytes = node.prefix_bytes.load(std::memory_order_relaxed);
+  return guard == kNoRef || key.substr(0, bytes) == Record(guard).key().substr(0, bytes);
+}
+
+// Shortens the prefix of a guarded node to what it shares with `key`. The heads are computed before
+// the window opens: records may have to come from memory.
+void MemtableTree::FitPrefix(Node& node, std::string_view key) {
+  if (FitsPrefix(node, key)) {
+    return;
+  }
+  const ArenaRef guard = node.guard.load(std::memory_order_relaxed);
+  const auto bytes = static_cast<std::uint32_t>(CommonPrefix(key, Record(guard).key()));
+  const unsigned count = node.count.load(std::memory_order_relaxed);
+  const Heads heads = ComputeHeads(node, 0, count, bytes);
+  const bool is_implied = bytes <= FencePrefix({node.low, node.high});
+  const WriteWindow window(node);
+  node.prefix_bytes.store(bytes, std::memory_order_release);
+  node.guard.store(is_implied ? kNoRef : guard, std::memory_order_release);
+  for (unsigned i = 0; i < count; ++i) {
+    node.heads[i].store(heads[i], std::memory_order_release);
+  }
+}
+
+}  // namespace firn
