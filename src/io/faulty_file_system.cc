@@ -215,6 +215,10 @@ class FaultyFileSystem::Readable final : public ReadableFile {
     FIRN_TRY(plan_->Before(OperationKind::kRead, path_));
     return base_->Size();
   }
+  Result<std::uint64_t> NextData(std::uint64_t offset) const override {
+    FIRN_TRY(plan_->Before(OperationKind::kRead, path_));
+    return base_->NextData(offset);
+  }
 
  private:
   const OpenMark plan_;

@@ -31,6 +31,9 @@ class ReadableFile {
   // file.
   virtual Result<std::size_t> Read(std::uint64_t offset, std::span<char> out) const = 0;
   virtual Result<std::uint64_t> Size() const = 0;
+  // The first offset from `offset` on where something but zeros may stand; the size when there is
+  // none. Lets a reader pass over space that is allocated and was never written.
+  virtual Result<std::uint64_t> NextData(std::uint64_t offset) const { return offset; }
 };
 
 // A file written from its start to its end: tables and manifests. Appended bytes may wait in a

@@ -54,6 +54,20 @@ std::size_t MemoryFile::Read(std::uint64_t offset, std::span<char> out) const {
   return count;
 }
 
+std::uint64_t MemoryFile::NextData(std::uint64_t offset) const {
+  const std::uint64_t page = offset / kPageBytes;
+  std::uint64_t next = size_;
+  if (const auto found = disk_.lower_bound(page); found != disk_.end()) {
+    next = std::min(next, found->first * kPageBytes);
+  }
+  for (const auto* pages : {&dirty_, &lost_}) {
+    if (const auto found = pages->lower_bound(page); found != pages->end()) {
+      next = std::min(next, *found * kPageBytes);
+    }
+  }
+  return std::min(std::max(next, offset), size_);
+}
+
 void MemoryFile::Write(std::uint64_t offset, std::string_view bytes) {
   if (bytes.empty()) {
     return;

@@ -33,6 +33,8 @@ class MemoryFile {
   std::uint64_t size() const { return size_; }
   // Like ReadableFile::Read.
   std::size_t Read(std::uint64_t offset, std::span<char> out) const;
+  // Like ReadableFile::NextData.
+  std::uint64_t NextData(std::uint64_t offset) const;
   void Write(std::uint64_t offset, std::string_view bytes);
   // Memory of the file itself; its pages are dirty until a Sync after the lending has ended.
   // Requires a log segment and a range inside it.

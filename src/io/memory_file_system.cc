@@ -50,6 +50,10 @@ class MemoryFileSystem::Readable final : public ReadableFile {
     MutexLock lock(disk_->mutex);
     return file_->size();
   }
+  Result<std::uint64_t> NextData(std::uint64_t offset) const override {
+    MutexLock lock(disk_->mutex);
+    return file_->NextData(offset);
+  }
 
  private:
   const std::shared_ptr<Disk> disk_;

@@ -37,6 +37,7 @@ class PosixReadableFile final : public ReadableFile {
 
   Result<std::size_t> Read(std::uint64_t offset, std::span<char> out) const override;
   Result<std::uint64_t> Size() const override;
+  Result<std::uint64_t> NextData(std::uint64_t offset) const override;
 
   std::uint64_t last_used() const { return last_used_.load(std::memory_order_relaxed); }
   // Takes the descriptor away unless somebody reads. One caller at a time.
@@ -172,6 +173,21 @@ Result<std::uint64_t> PosixReadableFile::Size() const {
   FIRN_TRY(StartReading());
   const Reading reading(*this);
   return SizeOf(descriptor_.load(std::memory_order_relaxed), path_);
+}
+
+// The descriptor's own position, which lseek(2) moves, is used by nobody.
+Result<std::uint64_t> PosixReadableFile::NextData(std::uint64_t offset) const {
+  FIRN_TRY(StartReading());
+  const Reading reading(*this);
+  const int descriptor = descriptor_.load(std::memory_order_relaxed);
+  const off_t next = ::lseek(descriptor, static_cast<off_t>(offset), SEEK_DATA);
+  if (next >= 0) {
+    return static_cast<std::uint64_t>(next);
+  }
+  if (errno == ENXIO) {  // Nothing but a hole up to the end.
+    return SizeOf(descriptor, path_);
+  }
+  return offset;  // Not supported here: anything may follow.
 }
 
 }  // namespace

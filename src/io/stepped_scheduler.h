@@ -35,9 +35,10 @@ class SteppedScheduler final : public Scheduler {
   TimerId Every(std::chrono::nanoseconds interval, std::function<void()> task) override;
   void Cancel(TimerId timer) override;
   // Runs tasks, and when none can run moves on to the next timer.
-  void Wait(Mutex& mutex, ConditionVariable& condition, const std::function<bool()>& done) override;
+  void Wait(Mutex& mutex, ConditionVariable& condition, const std::function<bool()>& done) override
+      FIRN_REQUIRES(mutex);
   bool WaitFor(Mutex& mutex, ConditionVariable& condition, std::chrono::nanoseconds limit,
-               const std::function<bool()>& done) override;
+               const std::function<bool()>& done) override FIRN_REQUIRES(mutex);
   // Runs one task if there is one, then advances.
   void Pause(std::chrono::nanoseconds duration) override;
   const Clock& clock() const override { return clock_; }

@@ -52,14 +52,14 @@ class ThreadScheduler final : public Scheduler {
   void Submit(Lane lane, std::function<void()> task) override;
   TimerId Every(nanoseconds interval, std::function<void()> task) override;
   void Cancel(TimerId timer) override;
-  void Wait(Mutex& mutex, ConditionVariable& condition,
-            const std::function<bool()>& done) override {
+  void Wait(Mutex& mutex, ConditionVariable& condition, const std::function<bool()>& done) override
+      FIRN_REQUIRES(mutex) {
     while (!done()) {
       condition.Wait(mutex);
     }
   }
   bool WaitFor(Mutex& mutex, ConditionVariable& condition, nanoseconds limit,
-               const std::function<bool()>& done) override;
+               const std::function<bool()>& done) override FIRN_REQUIRES(mutex);
   void Pause(nanoseconds duration) override { std::this_thread::sleep_for(duration); }
   const Clock& clock() const override { return clock_; }
 
