@@ -21,11 +21,14 @@
 
 namespace firn {
 
-// Where an accepted log ends: what the first segment after a recovery records of its predecessor.
+// Where an accepted log ends: what the next segment records of its predecessor.
 struct LogEnd {
-  WalNumber segment;             // 0 when there is no predecessor.
-  std::uint64_t offset = 0;      // Byte after the last accepted record.
+  WalNumber segment;              // 0 when there is no predecessor.
+  std::uint64_t offset = 0;       // Byte of that file after its last accepted record.
+  std::uint64_t position = 0;     // The same counted over all segments since the log began.
   std::uint32_t running_crc = 0;  // Of the chain up to there.
+
+  friend bool operator==(const LogEnd&, const LogEnd&) = default;
 };
 
 // The newest manifest edit known to be durable, so that a manifest that ends before it is known to
@@ -44,17 +47,19 @@ struct LogSetup {
   WalAppend way = WalAppend::kAuto;
   WalNumber first_segment;  // Above every number ever used.
   LogEnd predecessor;
+  std::vector<WalNumber> earlier_segments;  // ReplayReport::segments. The log will release them.
   std::function<ManifestPosition()> durable_manifest;  // Asked when a segment is made. Thread-safe.
 };
 
 struct LogCounters {
-  std::uint64_t appended_bytes = 0;
-  std::uint64_t syncs = 0;
+  std::uint64_t appended_bytes = 0;  // Records with their headers.
+  std::uint64_t syncs = 0;           // Times the device was asked, for any number of callers.
 };
 
 class Log {
  public:
-  // Makes and syncs the first segment. kNoSpace, kIo.
+  // Syncs what a killed process may have left of the earlier segments, then makes and syncs the
+  // first of its own. kNoSpace, kIo.
   static Result<std::unique_ptr<Log>> Create(LogSetup setup);
   ~Log();
 
@@ -67,41 +72,45 @@ class Log {
   // Ends the current segment; the next record goes to the returned one. Like Append.
   Result<WalNumber> StartSegment();
 
-  // Makes every Append that returned before the call survive power loss, in all segments. Calls
-  // from several threads share the work. kIo is final.
+  // Makes every Append that returned before the call survive power loss, in all segments. One sync
+  // runs at a time and covers all who asked before it began; those who ask meanwhile share the
+  // next. kIo is final.
   Result<void> Sync();
 
   // Records the synced position when everything is synced and no record says so yet: then damage to
-  // the last synced records can be told from a torn tail. For an idle log and before closing. Like
-  // Append.
+  // the last synced records can be told from a torn tail. For an idle log and before closing; Sync
+  // after it where the mark itself has to survive power loss. Like Append.
   Result<void> MarkSynced();
 
-  // Segments below `min_live` are not needed: recycles one or two, deletes the rest. The edit that
-  // says so must be durable. Any thread; concurrently with Append.
+  // Segments below `min_live` are not needed: recycles one into the next segment to be, ready
+  // before Append needs it, and deletes the rest. The edit that says so must be durable. Any
+  // thread; concurrently with Append. After an error a later call tries again.
   Result<void> Release(WalNumber min_live);
 
   WalNumber current_segment() const;  // Like Append.
   LogCounters counters() const;       // Any thread.
 
  private:
-  explicit Log(LogSetup setup);
   class State;
+  explicit Log(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
 // What Replay found.
 struct ReplayReport {
-  LogEnd end;                        // Where the next segment takes up.
-  WalNumber largest_segment;         // Number of any segment file present, replayed or not; 0: none.
-  std::vector<WalNumber> segments;   // All segment files present, ascending.
+  LogEnd end;                         // Where the next segment takes up.
+  WalNumber largest_segment;          // Of files, replayed or not; min_live - 1 at least.
+  std::vector<WalNumber> segments;    // All segment files present, ascending.
   ManifestPosition durable_manifest;  // The newest that any header names.
   std::uint64_t records = 0;
-  std::uint64_t bytes_cut = 0;  // Torn tail: bytes after the end that looked like records.
+  std::uint64_t bytes_cut = 0;  // Torn tail: bytes after the end, up to the last that is not zero.
 };
 
 // Gives every accepted record of segments >= min_live to `apply`, in order, and stops at its first
-// error. kCorruption names the file and the offset of a damaged record that had been synced, of a
-// missing segment, or of a bad header. Changes nothing on disk.
+// error. kCorruption names the file and the offset of a damaged record or header that had been
+// synced, or a missing segment that had been; kUnsupported names what a newer version wrote.
+// Changes nothing on disk. Damage to the last synced bytes of all looks like a torn tail when no
+// record or segment after them says that they were synced.
 Result<ReplayReport> ReplayLog(
     FileSystem& files, const std::string& directory, WalNumber min_live,
     const std::function<Result<void>(SequenceNumber first, std::string_view payload)>& apply);
