@@ -44,7 +44,15 @@ __attribute__((target("sse4.2"))) std::uint32_t ByInstruction(std::string_view b
     crc = __builtin_ia32_crc32di(crc, LoadLittle<std::uint64_t>(p));
   }
   auto tail = static_cast<std::uint32_t>(crc);
-  for (; left > 0; --left, ++p) {
+  if ((left & 4) != 0) {
+    tail = __builtin_ia32_crc32si(tail, LoadLittle<std::uint32_t>(p));
+    p += 4;
+  }
+  if ((left & 2) != 0) {
+    tail = __builtin_ia32_crc32hi(tail, LoadLittle<std::uint16_t>(p));
+    p += 2;
+  }
+  if ((left & 1) != 0) {
     tail = __builtin_ia32_crc32qi(tail, static_cast<std::uint8_t>(*p));
   }
   return ~tail;
