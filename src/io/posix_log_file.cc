@@ -92,8 +92,8 @@ class MappedLogFile final : public LogFile {
     if (memory == MAP_FAILED) {
       return SystemError("map", path_ + " @" + std::to_string(start), errno);
     }
-    // Without this the first touch reads ahead, by default of some devices 8 MiB, and brings pages in
-    // large folios, which a small sync then writes whole.
+    // Without this the first touch reads ahead, by default of some devices 8 MiB, and brings pages
+    // in large folios, which a small sync then writes whole.
     ::madvise(memory, bytes, MADV_RANDOM);
     window_ = static_cast<char*>(memory);
     window_at_ = start;
