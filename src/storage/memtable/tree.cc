@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/key_head.h"
+#include "storage/memtable/race_point.h"
 
 namespace firn {
 
@@ -16,6 +17,7 @@ std::optional<MemtableTree::Slot> MemtableTree::Search(const Node& node, std::ui
   const unsigned first = node.level == 0 ? 0 : 1;  // Slot 0 of an inner node is below every key.
   const std::size_t prefix_bytes = node.prefix_bytes.load(std::memory_order_acquire);
   const ArenaRef guard = node.guard.load(std::memory_order_acquire);
+  RacePoint();
   const unsigned count = node.count.load(std::memory_order_acquire);
   if (guard != kNoRef) {
     if (!IsUnchanged(node, version)) {
@@ -71,6 +73,7 @@ std::optional<MemtableTree::Slot> MemtableTree::SearchTies(const Node& node, std
 
 std::optional<MemtableTree::Visit> MemtableTree::TryDescend(std::string_view key) const {
   const ArenaRef root = root_.load(std::memory_order_acquire);
+  RacePoint();
   Visit visit{root, NodeAt(root), StableVersion(*NodeAt(root))};
   if (root_.load(std::memory_order_relaxed) != root) {
     return std::nullopt;  // It was split before its version was taken.
@@ -88,6 +91,7 @@ std::optional<MemtableTree::Visit> MemtableTree::TryDescend(std::string_view key
     }
     const Node* const node = NodeAt(child);
     PrefetchNode(node);
+    RacePoint();
     const Visit next{child, node, StableVersion(*node)};
     if (!IsUnchanged(*inner, visit.version)) {  // Until here the child may not have had the key.
       return std::nullopt;
@@ -119,6 +123,7 @@ bool MemtableTree::TryView(const Visit& leaf, LeafView& view) {
   view.self = leaf.ref;
   view.next = node.next.load(std::memory_order_acquire);
   view.prev = node.prev.load(std::memory_order_acquire);
+  RacePoint();
   view.count = node.count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < view.count; ++i) {
     view.keys[i] = node.keys[i].load(std::memory_order_acquire);
@@ -142,6 +147,7 @@ void MemtableTree::ReadLastLeaf(LeafView& view) const {
 // `prev` may be behind: a leaf that was split since then has its new right half to its right.
 void MemtableTree::ReadLeafBefore(LeafView& view) const {
   const ArenaRef successor = view.self;
+  RacePoint();
   ReadLeaf(view.prev, view);
   while (view.next != successor) {
     FIRN_CHECK(view.next != kNoRef);

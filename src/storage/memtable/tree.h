@@ -110,7 +110,6 @@ class MemtableTree {
   Heads ComputeHeads(const Node& node, unsigned begin, unsigned end, std::uint32_t skip) const;
   std::uint32_t FencePrefix(Range range) const;
   std::uint32_t SharedPrefix(const Node& node, unsigned first, unsigned last) const;
-  unsigned ChooseCut(const Node& node, unsigned insert_slot) const;
   Prefix ChoosePrefix(const Node& node, unsigned begin, unsigned end, Range range) const;
   void Count(const Entry& entry);
   Node& MutableNode(ArenaRef ref) { return *nodes_.At<Node>(ref); }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/key_head.h"
 #include "firn/database.h"
+#include "storage/memtable/race_point.h"
 #include "storage/memtable/tree.h"
 
 namespace firn {
@@ -116,7 +117,9 @@ void ShiftUp(std::atomic<T>* slots, unsigned begin, unsigned end, T inserted) {
 void MemtableTree::AppendToLeaf(Node& leaf, ArenaRef key) {
   const unsigned count = leaf.count.load(std::memory_order_relaxed);
   leaf.keys[count].store(key, std::memory_order_release);
+  RacePoint();
   leaf.heads[count].store(HeadIn(leaf, key), std::memory_order_release);
+  RacePoint();
   leaf.count.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
 }
 
@@ -124,7 +127,9 @@ void MemtableTree::AppendToLeaf(Node& leaf, ArenaRef key) {
 void MemtableTree::InsertSlot(Node& node, unsigned slot, ArenaRef key, ArenaRef child) {
   const unsigned count = node.count.load(std::memory_order_relaxed);
   ShiftUp(node.heads, slot, count, HeadIn(node, key));
+  RacePoint();
   ShiftUp(node.keys, slot, count, key);
+  RacePoint();
   if (node.level > 0) {
     ShiftUp(static_cast<InnerNode&>(node).children, slot, count, child);
   }
@@ -154,6 +159,7 @@ void MemtableTree::FitPrefix(Node& node, std::string_view key) {
   const bool is_implied = bytes <= FencePrefix({node.low, node.high});
   const WriteWindow window(node);
   node.prefix_bytes.store(bytes, std::memory_order_release);
+  RacePoint();
   node.guard.store(is_implied ? kNoRef : guard, std::memory_order_release);
   for (unsigned i = 0; i < count; ++i) {
     node.heads[i].store(heads[i], std::memory_order_release);

@@ -12,38 +12,49 @@
 // with. So do inner nodes, whose guards are in the cache anyway. A prefix grows only here, and only
 // when it gains some bytes of head, since then every record of the node has to be read.
 #include <algorithm>
+#include <bit>
 #include <new>
 
 #include "base/check.h"
 #include "base/key_head.h"
+#include "storage/memtable/race_point.h"
 #include "storage/memtable/tree.h"
 
 namespace firn {
 
-// How many slots stay on the left. Ascending and descending runs leave full nodes behind. An inner
-// node is best cut where its separators share least: then neither half's heads have to tell what
-// lies on different sides of it, say the pages of two sites.
-unsigned MemtableTree::ChooseCut(const Node& node, unsigned insert_slot) const {
+namespace {
+
+// How many bytes two neighbours share after the node's prefix, as far as their heads tell.
+int SharedHeadBytes(const Node& node, unsigned slot) {
+  const std::uint64_t below = node.heads[slot - 1].load(std::memory_order_relaxed);
+  const std::uint64_t above = node.heads[slot].load(std::memory_order_relaxed);
+  return std::countl_zero(below ^ above) / 8;
+}
+
+// How many slots of a full node stay on the left. Ascending and descending runs leave full nodes
+// behind. Else the cut is where neighbours share least, and of such places nearest to the middle:
+// then no half's heads have to tell apart what lies on both sides of it, say the pages of two
+// sites.
+unsigned ChooseCut(const Node& node, unsigned insert_slot) {
   constexpr unsigned kMiddle = kSlots / 2;
   if (insert_slot == kSlots) {
     return kSlots - 1;
   }
-  if (node.level == 0) {
-    return insert_slot == 0 ? 1 : kMiddle;
+  if (insert_slot == 0) {  // Only in a leaf.
+    return 1;
   }
   unsigned cut = kMiddle;
-  std::uint32_t shared_least = SharedPrefix(node, kMiddle - 1, kMiddle);
   for (unsigned distance = 1; distance <= kSlots / 4; ++distance) {
     for (const unsigned slot : {kMiddle - distance, kMiddle + distance}) {
-      const std::uint32_t shared = SharedPrefix(node, slot - 1, slot);
-      if (shared < shared_least) {
+      if (SharedHeadBytes(node, slot) < SharedHeadBytes(node, cut)) {
         cut = slot;
-        shared_least = shared;
       }
     }
   }
   return cut;
 }
+
+}  // namespace
 
 ArenaRef MemtableTree::NewNode(unsigned level, Range range) {
   const auto [ref, bytes] = nodes_.Allocate(level == 0 ? sizeof(Node) : sizeof(InnerNode));
@@ -125,6 +136,7 @@ void MemtableTree::Split(const Path& path, unsigned depth) {
   right.prev.store(is_leaf ? left_ref : kNoRef, std::memory_order_relaxed);
   FillRight(left, cut, right, ChoosePrefix(left, cut, kSlots, {separator, left.high}));
 
+  RacePoint();
   const Prefix left_prefix = ChoosePrefix(left, 0, cut, {left.low, separator});
   const bool heads_stay = left_prefix.bytes == left.prefix_bytes.load(std::memory_order_relaxed);
   const Heads left_heads = heads_stay ? Heads{} : ComputeHeads(left, 0, cut, left_prefix.bytes);
@@ -132,6 +144,7 @@ void MemtableTree::Split(const Path& path, unsigned depth) {
     const ArenaRef root = NewRoot(left, left_ref, separator, right_ref);
     const WriteWindow window(left);
     root_.store(root, std::memory_order_release);
+    RacePoint();
     ShrinkLeft(left, cut, right_ref, left_prefix, left_heads);
   } else {
     Node& parent = MutableNode(path.nodes[depth - 1]);
@@ -141,8 +154,10 @@ void MemtableTree::Split(const Path& path, unsigned depth) {
       const WriteWindow window(left);
       ShrinkLeft(left, cut, right_ref, left_prefix, left_heads);
     }
+    RacePoint();
     InsertSlot(parent, path.slots[depth - 1] + 1, separator, right_ref);
   }
+  RacePoint();
   if (is_leaf && old_next != kNoRef) {
     MutableNode(old_next).prev.store(right_ref, std::memory_order_release);
   } else if (is_leaf) {
@@ -181,10 +196,12 @@ void MemtableTree::ShrinkLeft(Node& left, unsigned cut, ArenaRef right, Prefix p
     }
     left.prefix_bytes.store(prefix.bytes, kRelease);
   }
+  RacePoint();
   left.guard.store(prefix.guard, kRelease);
   left.high = left.keys[cut].load(std::memory_order_relaxed);
   if (left.level == 0) {
     left.next.store(right, kRelease);
+    RacePoint();
   }
   left.count.store(static_cast<std::uint16_t>(cut), kRelease);
   for (unsigned i = cut; i < kSlots; ++i) {

@@ -143,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, MemtableRace,
                                          KeyShape::kNested));
 
 TEST_P(MemtableRace, ReadersFindAllThatWasPublishedInOrder) {
-  Race race(GetParam(), 20'000);
+  Race race(GetParam(), 8'000);
   {
     std::vector<std::jthread> threads;
     threads.emplace_back([&race] { FindUntilDone(race, 1); });
