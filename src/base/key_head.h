@@ -23,6 +23,10 @@ inline std::uint64_t KeyHead(std::string_view key, std::size_t skip = 0) {
     std::memcpy(&head, key.data() + skip, kHeadBytes);
     return __builtin_bswap64(head);
   }
+  if (key.size() >= kHeadBytes) {  // The last eight bytes without those that come before `skip`.
+    std::memcpy(&head, key.data() + key.size() - kHeadBytes, kHeadBytes);
+    return __builtin_bswap64(head) << 8 << 8 * (kHeadBytes - 1 - left);
+  }
   for (std::size_t i = 0; i < left; ++i) {
     head |= std::uint64_t{static_cast<std::uint8_t>(key[skip + i])} << (56 - 8 * i);
   }
