@@ -7,15 +7,15 @@
 //   std::optional<std::string> name = database.Get("user:1").value();
 //   for (auto [key, value] : database.Scan({.prefix = "user:"})) { … }
 //
-// Keys are 1 byte to 64 KiB, values 0 to 64 MiB, any bytes in both; keys are ordered bytewise. Every
-// member function may be called from any thread at any time, except that moving or destroying the
-// Database must not race with other calls on it. Iterators, snapshots and pinned values keep what
-// they need alive: they may outlive the Database, and until the last is gone the directory stays
-// locked.
+// Keys are 1 byte to 64 KiB, values 0 to 64 MiB, any bytes in both; keys are ordered bytewise.
+// Every member function may be called from any thread at any time, except that moving or destroying
+// the Database must not race with other calls on it. Iterators, snapshots and pinned values keep
+// what they need alive: they may outlive the Database, and until the last is gone the directory
+// stays locked.
 //
 // After the first failed write or sync of a file the database answers reads only and every write
-// with that error (kReadOnly names it), until it is opened again. A full disk is milder: writes fail
-// with kNoSpace and go on by themselves when there is space.
+// with that error (kReadOnly names it), until it is opened again. A full disk is milder: writes
+// fail with kNoSpace and go on by themselves when there is space.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "firn/iterator.h"
+#include "firn/limits.h"
 #include "firn/options.h"
 #include "firn/result.h"
 #include "firn/statistics.h"
@@ -34,10 +35,6 @@
 
 #pragma GCC visibility push(default)
 namespace firn {
-
-inline constexpr std::size_t kKeyBytesMax = std::size_t{64} << 10;
-inline constexpr std::size_t kValueBytesMax = std::size_t{64} << 20;
-inline constexpr std::size_t kBatchBytesMax = std::size_t{128} << 20;
 
 namespace internal {
 class DatabaseHandle;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Ordered reads. An Iterator moves both ways at the same cost, sees one consistent state of the
-// database (the snapshot it was given, else the moment it was made), and keeps that state alive even
-// when the database is closed under it. A ScanRange is the same as a C++ range.
+// database (the snapshot it was given, else the moment it was made), and keeps that state alive
+// even when the database is closed under it. A ScanRange is the same as a C++ range.
 //
 // Neither is thread-safe; different ones may be used by different threads at once. Moving may read
 // from disk. Keys and values are views that hold until the next move.
@@ -29,8 +29,8 @@ class Iterator {
   Iterator& operator=(Iterator&&) noexcept;
   ~Iterator();
 
-  // Every move ends on a key within the bounds, or nowhere: then valid() is false, and status() says
-  // whether the end was reached or an error was met.
+  // Every move ends on a key within the bounds, or nowhere: then valid() is false, and status()
+  // says whether the end was reached or an error was met.
   void SeekToFirst();
   void SeekToLast();
   void Seek(std::string_view target);         // First key >= target.
@@ -51,9 +51,9 @@ class Iterator {
 
 // for (auto [key, value] : database.Scan({.prefix = "user:"})) { … }
 //
-// An error ends the loop early. Ask status() after the loop to tell that from the end of the data; a
-// ScanRange that met an error and was never asked aborts the process with it when it is destroyed,
-// so that no scan is cut short in silence.
+// An error ends the loop early. Ask status() after the loop to tell that from the end of the data;
+// a ScanRange that met an error and was never asked aborts the process with it when it is
+// destroyed, so that no scan is cut short in silence.
 class ScanRange {
  public:
   using Entry = std::pair<std::string_view, std::string_view>;

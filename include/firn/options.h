@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that can be set. Each option has a unit, a default that works, and one sentence that
-// says when to change it. Unknown or contradictory values are errors at Database::Open that name the
-// option; nothing is clamped silently.
+// says when to change it. Unknown or contradictory values are errors at Database::Open that name
+// the option; nothing is clamped silently.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,8 @@ class Snapshot;
 
 // What an acknowledged write survives.
 enum class Durability : std::uint8_t {
-  kProcess,  // The end of the process, kill -9 included. Power loss may take the last sync_interval.
+  kProcess,  // The end of the process, kill -9 included. Power loss may take the last
+             // sync_interval.
   kDisk,     // Power loss too. It makes every earlier write as durable as itself.
 };
 

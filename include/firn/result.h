@@ -22,14 +22,14 @@ namespace firn {
 enum class ErrorCode : std::uint8_t {
   kInvalidArgument,  // The request can never succeed as it stands. Change it.
   kNotFound,         // A file, directory or table that was named does not exist. Check the name.
-  kAlreadyExists,    // A database or file stands where a new one was asked for. Choose another place.
-  kBusy,             // Another handle or process holds the database. Close it, then try again.
-  kCorruption,       // A checksum or structure is wrong. Restore the named file; other data is served.
-  kIo,               // The system refused an operation. The database may be read-only until reopened.
-  kNoSpace,          // The disk is full. Free space and try again: no reopening is needed.
-  kReadOnly,         // A write met a database opened, or made by a failure, read-only. Reopen it.
-  kUnsupported,      // The file or option needs a version or a system feature that is not here.
-  kClosed,           // The database was closed, or belongs to the parent of a forked process.
+  kAlreadyExists,  // A database or file stands where a new one was asked for. Choose another place.
+  kBusy,           // Another handle or process holds the database. Close it, then try again.
+  kCorruption,   // A checksum or structure is wrong. Restore the named file; other data is served.
+  kIo,           // The system refused an operation. The database may be read-only until reopened.
+  kNoSpace,      // The disk is full. Free space and try again: no reopening is needed.
+  kReadOnly,     // A write met a database opened, or made by a failure, read-only. Reopen it.
+  kUnsupported,  // The file or option needs a version or a system feature that is not here.
+  kClosed,       // The database was closed, or belongs to the parent of a forked process.
 };
 
 // The name of a code as it appears in messages, such as "corruption".
@@ -66,10 +66,11 @@ class [[nodiscard]] Result {
   // The value. Aborts with the error's text when there is none.
   T& value() & { return Checked(); }
   const T& value() const& { return const_cast<Result*>(this)->Checked(); }
-  T&& value() && { return std::move(Checked()); }
+  // By value, so that a loop over the value of a temporary result does not dangle.
+  T value() && { return std::move(Checked()); }
   T& operator*() & { return Checked(); }
   const T& operator*() const& { return const_cast<Result*>(this)->Checked(); }
-  T&& operator*() && { return std::move(Checked()); }
+  T operator*() && { return std::move(Checked()); }
   T* operator->() { return &Checked(); }
   const T* operator->() const { return &const_cast<Result*>(this)->Checked(); }
 

@@ -46,12 +46,12 @@ struct FlushResult {
 
 struct Statistics {
   // Writes.
-  std::uint64_t writes = 0;            // Batches and single operations acknowledged.
-  std::uint64_t user_bytes = 0;        // Keys and values of those.
-  std::uint64_t wal_bytes = 0;         // Bytes appended to the log.
-  std::uint64_t wal_syncs = 0;         // fdatasync calls on it.
-  std::uint64_t memtable_bytes = 0;    // Held by active and frozen memtables now.
-  std::uint64_t write_delays = 0;      // Writes that were slowed or stopped, and for how long in all:
+  std::uint64_t writes = 0;          // Batches and single operations acknowledged.
+  std::uint64_t user_bytes = 0;      // Keys and values of those.
+  std::uint64_t wal_bytes = 0;       // Bytes appended to the log.
+  std::uint64_t wal_syncs = 0;       // fdatasync calls on it.
+  std::uint64_t memtable_bytes = 0;  // Held by active and frozen memtables now.
+  std::uint64_t write_delays = 0;    // Writes that were slowed or stopped, and for how long in all:
   std::chrono::nanoseconds delay_memtables{0};  // because flushes were behind,
   std::chrono::nanoseconds delay_level0{0};     // because level 0 was behind,
   std::chrono::nanoseconds delay_debt{0};       // because deeper levels were behind.
@@ -70,9 +70,9 @@ struct Statistics {
   std::uint64_t gets_found = 0;
   std::uint64_t memtable_hits = 0;
   std::uint64_t filter_checks = 0;
-  std::uint64_t filter_useful = 0;          // A table was ruled out.
+  std::uint64_t filter_useful = 0;           // A table was ruled out.
   std::uint64_t filter_false_positives = 0;  // It was not, and the key was not there.
-  std::uint64_t blocks_consulted = 0;       // Data blocks searched by point reads.
+  std::uint64_t blocks_consulted = 0;        // Data blocks searched by point reads.
   std::uint64_t cache_hits = 0;
   std::uint64_t cache_misses = 0;
   std::uint64_t cache_bytes = 0;  // Held now.
@@ -83,6 +83,9 @@ struct Statistics {
   // Data blocks searched for each point read; 0 before the first.
   double ReadAmplification() const;
 };
+
+// One counter a line, "name: value", in the order of the members.
+std::string Describe(const Statistics& statistics);
 
 }  // namespace firn
 #pragma GCC visibility pop

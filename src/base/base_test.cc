@@ -51,8 +51,9 @@ TEST(Coding, VarintsOfEveryWidthComeBack) {
 }
 
 TEST(Coding, ADecoderRefusesWhatDoesNotFit) {
-  for (std::string_view bytes : {std::string_view("\x80"), std::string_view("\x05"
-                                                                            "abc"),
+  for (std::string_view bytes : {std::string_view("\x80"),
+                                 std::string_view("\x05"
+                                                  "abc"),
                                  std::string_view("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02")}) {
     Decoder decoder(bytes);
     decoder.String();

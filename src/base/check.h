@@ -35,8 +35,8 @@ std::string DescribeValues(const Values&... values) {
 
 }  // namespace firn::internal
 
-#define FIRN_CHECK(condition, ...)                                                           \
-  (static_cast<bool>(condition)                                                              \
-       ? static_cast<void>(0)                                                                \
-       : ::firn::internal::CheckFailed(__FILE__, __LINE__, #condition,                       \
+#define FIRN_CHECK(condition, ...)                                     \
+  (static_cast<bool>(condition)                                        \
+       ? static_cast<void>(0)                                          \
+       : ::firn::internal::CheckFailed(__FILE__, __LINE__, #condition, \
                                        ::firn::internal::DescribeValues(__VA_ARGS__)))

@@ -43,8 +43,7 @@ bool RegisterMembarrier() {
 // The smallest epoch that a reader is in, or the maximum when nobody reads.
 std::uint64_t OldestReader() {
   std::uint64_t oldest = UINT64_MAX;
-  for (auto* slot = all_slots.load(std::memory_order_acquire); slot != nullptr;
-       slot = slot->next) {
+  for (auto* slot = all_slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
     const std::uint64_t epoch = slot->epoch.load(std::memory_order_acquire);
     if (epoch != 0 && epoch < oldest) {
       oldest = epoch;
@@ -65,8 +64,7 @@ struct SlotOwner {
 };
 
 internal::EpochSlot* FindFreeSlot() {
-  for (auto* slot = all_slots.load(std::memory_order_acquire); slot != nullptr;
-       slot = slot->next) {
+  for (auto* slot = all_slots.load(std::memory_order_acquire); slot != nullptr; slot = slot->next) {
     bool expected = false;
     if (slot->taken.compare_exchange_strong(expected, true, std::memory_order_acquire)) {
       return slot;

@@ -5,18 +5,20 @@
 // Result<T> that did not.
 #pragma once
 
-#include "firn/result.h"
+#include <utility>
 
-#define FIRN_TRY(expression)                               \
-  do {                                                     \
-    if (auto firn_try_result = (expression);               \
-        !firn_try_result.has_value()) [[unlikely]] {       \
-      return std::move(firn_try_result).error();           \
-    }                                                      \
-  } while (false)
+#include "firn/result.h"
 
 #define FIRN_TRY_CONCAT_(a, b) a##b
 #define FIRN_TRY_CONCAT(a, b) FIRN_TRY_CONCAT_(a, b)
+
+#define FIRN_TRY(expression) FIRN_TRY_(FIRN_TRY_CONCAT(firn_try_result_, __LINE__), expression)
+#define FIRN_TRY_(name, expression)                                 \
+  do {                                                              \
+    if (auto name = (expression); !name.has_value()) [[unlikely]] { \
+      return std::move(name).error();                               \
+    }                                                               \
+  } while (false)
 
 #define FIRN_TRY_ASSIGN(declaration, expression) \
   FIRN_TRY_ASSIGN_(FIRN_TRY_CONCAT(firn_try_value_, __LINE__), declaration, expression)
