@@ -141,4 +141,20 @@ std::string Command::Get(const std::string& key, const std::string& fallback) co
 
 void RunFile(const std::string& path, const Handler& handler) { Runner(path, handler).Run(); }
 
+std::string HexDump(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    if (at % 16 == 0) {
+      text += at == 0 ? "" : "\n";
+      for (int shift = 12; shift >= 0; shift -= 4) {
+        text += kDigits[at >> shift & 15];
+      }
+    }
+    const auto byte = static_cast<unsigned char>(bytes[at]);
+    text += {' ', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return text + "\n";
+}
+
 }  // namespace firn::golden

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace firn::golden {
@@ -36,5 +37,8 @@ using Handler = std::function<std::string(const Command&)>;
 // Runs every case of the file through `handler` and fails the current GoogleTest test for each
 // output that differs. A file without cases fails too.
 void RunFile(const std::string& path, const Handler& handler);
+
+// Sixteen bytes a line, "0010 6b 65 79 …", the offset first: how formats are shown in documents.
+std::string HexDump(std::string_view bytes);
 
 }  // namespace firn::golden
