@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sixteen size classes for each doubling. A chunk starts with its header, the stack of its free
+// slots and a map of them:
+//
+//   Chunk | u16 free[slots] | u8 is_free[slots] | slot 0 | slot 1 | …
+//
+// A slot knows its chunk by its address, as chunks are aligned to their size. Nothing is kept in
+// free slots, whose pages may be given back; the chunk knows page by page what it holds.
+#include "storage/table/block_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <bitset>
+#include <cstdint>
+#include <new>
+#include <vector>
+
+#include "base/check.h"
+#include "base/mutex.h"
+
+namespace firn::block_memory {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kUseMalloc = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kUseMalloc = true;
+#else
+constexpr bool kUseMalloc = false;
+#endif
+#else
+constexpr bool kUseMalloc = false;
+#endif
+
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kChunkBytes = std::size_t{2} << 20;
+constexpr std::size_t kPages = kChunkBytes / kPage;
+constexpr std::size_t kSlotBytesMax = std::size_t{256} << 10;
+constexpr std::size_t kSmallSlotBytesMax = 1024;
+constexpr std::size_t kClasses = 145;
+// A class this large gets huge pages: one that is partly used wastes little of the whole.
+constexpr std::size_t kChunksBeforeHugePages = 8;
+
+constexpr std::size_t RoundUp(std::size_t value, std::size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+// Distance of the sizes of slots about as large as `bytes`: a power of two.
+std::size_t StepFor(std::size_t bytes) {
+  return bytes <= kSmallSlotBytesMax ? kLine : std::bit_ceil(bytes) / 32;
+}
+
+std::size_t ClassOf(std::size_t slot_bytes) {
+  if (slot_bytes <= kSmallSlotBytesMax) {
+    return slot_bytes / kLine;
+  }
+  const std::size_t step = StepFor(slot_bytes);
+  return 16 * static_cast<std::size_t>(std::countr_zero(step / kLine)) + slot_bytes / step;
+}
+
+struct Chunk {
+  std::size_t slot_bytes;
+  std::uint32_t slots;
+  std::uint32_t free_count;
+  std::uint32_t list_position;  // Among the chunks of its class that have free slots.
+  bool huge_pages;
+  std::bitset<kPages> given_back;  // Pages that hold no memory until touched.
+
+  std::uint16_t* free() { return reinterpret_cast<std::uint16_t*>(this + 1); }
+  std::uint8_t* is_free() { return reinterpret_cast<std::uint8_t*>(free() + slots); }
+  static std::size_t HeaderBytes(std::size_t slots) {
+    return RoundUp(sizeof(Chunk) + 3 * slots, kLine);
+  }
+  char* Slot(std::size_t i) {
+    return reinterpret_cast<char*>(this) + HeaderBytes(slots) + i * slot_bytes;
+  }
+  static Chunk* Of(void* memory) {
+    auto address = reinterpret_cast<std::uintptr_t>(memory);
+    return reinterpret_cast<Chunk*>(address & ~(kChunkBytes - 1));
+  }
+};
+
+std::size_t PageOf(const Chunk* chunk, const char* place) {
+  return static_cast<std::size_t>(place - reinterpret_cast<const char*>(chunk)) / kPage;
+}
+
+std::size_t HeldBytes(const Chunk& chunk) { return kChunkBytes - chunk.given_back.count() * kPage; }
+
+struct alignas(kLine) SizeClass {
+  Mutex mutex;
+  std::vector<Chunk*> with_room FIRN_GUARDED_BY(mutex);
+  std::size_t chunks FIRN_GUARDED_BY(mutex) = 0;
+};
+
+struct Arena {
+  std::array<SizeClass, kClasses> classes;
+  std::atomic<std::size_t> live_bytes{0};
+  std::atomic<std::size_t> held_bytes{0};  // Mapped, except for pages given back.
+};
+
+// Never destroyed: blocks may be freed after main has ended.
+Arena& TheArena() {
+  static auto& arena = *new Arena;
+  return arena;
+}
+
+void* Map(std::size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  FIRN_CHECK(memory != MAP_FAILED, bytes);
+  return memory;
+}
+
+void* MapChunk() {
+  auto* wide = static_cast<char*>(Map(2 * kChunkBytes));
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(wide) & (kChunkBytes - 1);
+  if (before != 0) {
+    munmap(wide, before);
+  }
+  munmap(wide + before + kChunkBytes, kChunkBytes - before);
+  return wide + before;
+}
+
+Chunk* MakeChunk(Arena& arena, std::size_t slot_bytes, bool huge_pages) {
+  void* memory = MapChunk();
+  if (huge_pages) {
+    madvise(memory, kChunkBytes, MADV_HUGEPAGE);  // Slower where it is refused, nothing else.
+  }
+  std::size_t slots = kChunkBytes / slot_bytes;
+  while (Chunk::HeaderBytes(slots) + slots * slot_bytes > kChunkBytes) {
+    --slots;
+  }
+  auto count = static_cast<std::uint32_t>(slots);
+  auto* chunk = new (memory) Chunk{slot_bytes, count, count, 0, huge_pages, {}};
+  if (!huge_pages) {
+    // A huge page comes as a whole, small ones when they are touched.
+    for (std::size_t page = PageOf(chunk, chunk->Slot(0) + kPage - 1); page < kPages; ++page) {
+      chunk->given_back.set(page);
+    }
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    chunk->free()[i] = static_cast<std::uint16_t>(count - 1 - i);
+    chunk->is_free()[i] = 1;
+  }
+  arena.held_bytes.fetch_add(HeldBytes(*chunk), std::memory_order_relaxed);
+  return chunk;
+}
+
+void ListChunk(SizeClass& size_class, Chunk* chunk) FIRN_REQUIRES(size_class.mutex) {
+  chunk->list_position = static_cast<std::uint32_t>(size_class.with_room.size());
+  size_class.with_room.push_back(chunk);
+}
+
+void UnlistChunk(SizeClass& size_class, const Chunk* chunk) FIRN_REQUIRES(size_class.mutex) {
+  Chunk* last = size_class.with_room.back();
+  size_class.with_room[chunk->list_position] = last;
+  last->list_position = chunk->list_position;
+  size_class.with_room.pop_back();
+}
+
+// Gives back the whole pages of free slot `i` and of its free neighbours.
+void GiveBackPages(Arena& arena, Chunk* chunk, std::uint32_t i) {
+  const bool before = i > 0 && chunk->is_free()[i - 1] != 0;
+  const bool after = i + 1 < chunk->slots && chunk->is_free()[i + 1] != 0;
+  const std::size_t first = PageOf(chunk, chunk->Slot(before ? i - 1 : i) + kPage - 1);
+  const std::size_t end = PageOf(chunk, chunk->Slot(after ? i + 2 : i + 1));
+  std::size_t pages = 0;
+  for (std::size_t page = first; page < end; ++page) {
+    pages += chunk->given_back[page] ? 0 : 1;
+    chunk->given_back.set(page);
+  }
+  if (pages == 0) {
+    return;
+  }
+  if (chunk->huge_pages) {
+    // Else the system might put huge pages together again, with the freed memory in them.
+    madvise(chunk, kChunkBytes, MADV_NOHUGEPAGE);
+    chunk->huge_pages = false;
+  }
+  madvise(reinterpret_cast<char*>(chunk) + first * kPage, (end - first) * kPage, MADV_DONTNEED);
+  arena.held_bytes.fetch_sub(pages * kPage, std::memory_order_relaxed);
+}
+
+// Slot `i` is about to be used: its pages come back when they are touched.
+void TakePagesBack(Arena& arena, Chunk* chunk, std::uint32_t i) {
+  if (chunk->given_back.none()) {
+    return;
+  }
+  const std::size_t end = PageOf(chunk, chunk->Slot(i + 1) - 1);
+  std::size_t pages = 0;
+  for (std::size_t page = PageOf(chunk, chunk->Slot(i)); page <= end; ++page) {
+    pages += chunk->given_back[page] ? 1 : 0;
+    chunk->given_back.reset(page);
+  }
+  arena.held_bytes.fetch_add(pages * kPage, std::memory_order_relaxed);
+}
+
+bool HoldsTooMuch(const Arena& arena) {
+  const std::size_t live = arena.live_bytes.load(std::memory_order_relaxed);
+  const std::size_t held = arena.held_bytes.load(std::memory_order_relaxed);
+  return held > live + live / 8 + 2 * kChunkBytes;
+}
+
+void* AllocateSlot(std::size_t slot_bytes) {
+  Arena& arena = TheArena();
+  SizeClass& size_class = arena.classes[ClassOf(slot_bytes)];
+  MutexLock lock(size_class.mutex);
+  if (size_class.with_room.empty()) {
+    ++size_class.chunks;
+    ListChunk(size_class, MakeChunk(arena, slot_bytes, size_class.chunks > kChunksBeforeHugePages));
+  }
+  Chunk* chunk = size_class.with_room.back();
+  const std::uint16_t slot = chunk->free()[--chunk->free_count];
+  chunk->is_free()[slot] = 0;
+  TakePagesBack(arena, chunk, slot);
+  if (chunk->free_count == 0) {
+    UnlistChunk(size_class, chunk);
+  }
+  return chunk->Slot(slot);
+}
+
+void FreeSlot(void* memory) {
+  Arena& arena = TheArena();
+  Chunk* chunk = Chunk::Of(memory);
+  SizeClass& size_class = arena.classes[ClassOf(chunk->slot_bytes)];
+  MutexLock lock(size_class.mutex);
+  const auto offset = static_cast<std::size_t>(static_cast<char*>(memory) - chunk->Slot(0));
+  const auto slot = static_cast<std::uint32_t>(offset / chunk->slot_bytes);
+  FIRN_CHECK(offset % chunk->slot_bytes == 0 && chunk->is_free()[slot] == 0, offset);
+  chunk->free()[chunk->free_count++] = static_cast<std::uint16_t>(slot);
+  chunk->is_free()[slot] = 1;
+  if (chunk->free_count == 1) {
+    ListChunk(size_class, chunk);
+  }
+  if (chunk->free_count == chunk->slots) {
+    UnlistChunk(size_class, chunk);
+    --size_class.chunks;
+    arena.held_bytes.fetch_sub(HeldBytes(*chunk), std::memory_order_relaxed);
+    munmap(chunk, kChunkBytes);
+  } else if (HoldsTooMuch(arena)) {
+    GiveBackPages(arena, chunk, slot);
+  }
+}
+
+}  // namespace
+
+std::size_t Footprint(std::size_t bytes) {
+  const std::size_t least = std::max(bytes, kLine);
+  return least <= kSlotBytesMax ? RoundUp(least, StepFor(least)) : RoundUp(least, kPage);
+}
+
+void* Allocate(std::size_t bytes) {
+  const std::size_t footprint = Footprint(bytes);
+  Arena& arena = TheArena();
+  arena.live_bytes.fetch_add(footprint, std::memory_order_relaxed);
+  if (kUseMalloc) {
+    arena.held_bytes.fetch_add(footprint, std::memory_order_relaxed);
+    return ::operator new(bytes, std::align_val_t{kLine});
+  }
+  if (footprint > kSlotBytesMax) {
+    arena.held_bytes.fetch_add(footprint, std::memory_order_relaxed);
+    return Map(footprint);
+  }
+  return AllocateSlot(footprint);
+}
+
+void Free(void* memory, std::size_t bytes) {
+  const std::size_t footprint = Footprint(bytes);
+  Arena& arena = TheArena();
+  arena.live_bytes.fetch_sub(footprint, std::memory_order_relaxed);
+  if (kUseMalloc) {
+    arena.held_bytes.fetch_sub(footprint, std::memory_order_relaxed);
+    ::operator delete(memory, std::align_val_t{kLine});
+  } else if (footprint > kSlotBytesMax) {
+    arena.held_bytes.fetch_sub(footprint, std::memory_order_relaxed);
+    munmap(memory, footprint);
+  } else {
+    FreeSlot(memory);
+  }
+}
+
+Usage CurrentUsage() {
+  const Arena& arena = TheArena();
+  const std::size_t live = arena.live_bytes.load(std::memory_order_relaxed);
+  const std::size_t held = arena.held_bytes.load(std::memory_order_relaxed);
+  return {.live_bytes = live, .free_bytes = held > live ? held - live : 0};
+}
+
+}  // namespace firn::block_memory

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/table/table_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/propagate.h"
+#include "storage/table/bloom_filter.h"
+#include "storage/table/table_format.h"
+
+namespace firn {
+
+using table_format::BlockExtent;
+using table_format::Extent;
+
+namespace {
+
+constexpr std::size_t kAppendBytes = std::size_t{256} << 10;
+
+}  // namespace
+
+Result<std::unique_ptr<TableWriter>> TableWriter::Create(TableWriterOptions options) {
+  FIRN_TRY_ASSIGN(auto file, options.files.CreateAppendable(options.path));
+  return std::unique_ptr<TableWriter>(new TableWriter(std::move(options), std::move(file)));
+}
+
+TableWriter::TableWriter(TableWriterOptions options, std::unique_ptr<AppendableFile> file)
+    : options_(std::move(options)), file_(std::move(file)), compressor_(options_.compression) {
+  buffer_.reserve(kAppendBytes + 4 * options_.block_bytes);
+  if (options_.bloom_bits_per_key != 0) {
+    hashes_.reserve(options_.expected_entries);
+  }
+}
+
+TableWriter::~TableWriter() { Abandon(); }
+
+void TableWriter::Abandon() {
+  if (file_ != nullptr) {
+    // Nobody can act on a failure here: a file left behind belongs to no version and is removed
+    // when the database is opened next.
+    static_cast<void>(file_->Close());
+    file_.reset();
+    static_cast<void>(options_.files.Delete(options_.path));
+  }
+}
+
+Result<void> TableWriter::Add(const Entry& entry) {
+  const bool first = properties_.entry_count == 0;
+  const int order = first ? -1 : std::string_view(last_key_).compare(entry.key);
+  FIRN_CHECK(order < 0 || (order == 0 && entry.sequence < last_sequence_), last_sequence_,
+             entry.sequence);
+  FIRN_CHECK(entry.kind <= Kind::kPut && entry.sequence <= kSequenceMax, entry.sequence);
+  if (EndsBlock(entry)) {
+    FIRN_TRY(FinishBlock(entry));
+  }
+  last_stands_alone_ = entry.value.size() > options_.block_bytes / 2;
+  block_.Add(entry);
+  Count(entry, order != 0);
+  if (order != 0) {
+    last_key_.assign(entry.key);
+  }
+  last_sequence_ = entry.sequence;
+  return {};
+}
+
+bool TableWriter::EndsBlock(const Entry& entry) const {
+  return !block_.empty() &&
+         (last_stands_alone_ || entry.value.size() > options_.block_bytes / 2 ||
+          block_.EstimateWith(entry.key.size(), entry.value.size()) > options_.block_bytes);
+}
+
+void TableWriter::Count(const Entry& entry, bool new_key) {
+  if (properties_.entry_count++ == 0) {
+    properties_.smallest_key = entry.key;
+    properties_.smallest_sequence = entry.sequence;
+  }
+  properties_.tombstone_count += entry.kind == Kind::kDelete ? 1 : 0;
+  properties_.key_bytes += entry.key.size();
+  properties_.value_bytes += entry.value.size();
+  properties_.smallest_sequence = std::min(properties_.smallest_sequence, entry.sequence);
+  properties_.largest_sequence = std::max(properties_.largest_sequence, entry.sequence);
+  if (new_key && options_.bloom_bits_per_key != 0) {
+    hashes_.push_back(Hash64(entry.key));
+  }
+}
+
+Result<void> TableWriter::FinishBlock(const Entry& next) {
+  const bool splits_key = next.key == last_key_;
+  if (splits_key) {
+    block_.MarkMultiVersion();
+  }
+  const BlockExtent extent = StoreBlock();
+  index_.Add(extent, {.key = last_key_, .sequence = last_sequence_, .value = {}}, next.key);
+  if (splits_key) {
+    block_.MarkMultiVersion();  // The next block, which was started by StoreBlock.
+  }
+  return buffer_.size() >= kAppendBytes ? FlushBuffer() : Result<void>{};
+}
+
+// Appends the block to the buffer. One that does not shrink by an eighth is stored as it is.
+BlockExtent TableWriter::StoreBlock() {
+  const std::size_t start = buffer_.size();
+  BlockExtent extent{.offset = offset()};
+  std::size_t raw_bytes = 0;
+  Codec codec = Codec::kNone;
+  if (compressor_.codec() == Codec::kNone || last_stands_alone_) {
+    block_.Finish(buffer_);
+    raw_bytes = buffer_.size() - start;
+  } else {
+    raw_.clear();
+    block_.Finish(raw_);
+    raw_bytes = raw_.size();
+    const std::size_t room = raw_bytes - (raw_bytes + 7) / 8;
+    buffer_.resize(start + room);
+    const std::size_t used = compressor_.Compress(raw_, {buffer_.data() + start, room});
+    codec = used == 0 ? Codec::kNone : compressor_.codec();
+    buffer_.resize(start + used);
+    if (used == 0) {
+      buffer_.append(raw_);
+    }
+  }
+  table_format::PutTrailer(buffer_, start, codec, options_.table_id, extent.offset);
+  extent.stored_bytes = static_cast<std::uint32_t>(buffer_.size() - start);
+  extent.raw_bytes = static_cast<std::uint32_t>(raw_bytes);
+  return extent;
+}
+
+Extent TableWriter::StoreSection(std::string_view bytes) {
+  const std::uint64_t at = offset();
+  const std::size_t start = buffer_.size();
+  buffer_.append(bytes);
+  table_format::PutTrailer(buffer_, start, Codec::kNone, options_.table_id, at);
+  return {.offset = at, .stored_bytes = buffer_.size() - start};
+}
+
+Result<void> TableWriter::FlushBuffer() {
+  FIRN_TRY(file_->Append(buffer_));
+  written_bytes_ += buffer_.size();
+  buffer_.clear();
+  return {};
+}
+
+std::uint64_t TableWriter::estimated_file_bytes() const {
+  const std::uint64_t filter = hashes_.size() * options_.bloom_bits_per_key / 8;
+  return offset() + block_.estimated_bytes() + filter + index_.estimated_bytes() +
+         last_key_.size() + properties_.smallest_key.size() + table_format::kFooterBytes;
+}
+
+Result<TableProperties> TableWriter::Finish() {
+  FIRN_CHECK(file_ != nullptr);
+  if (!block_.empty()) {
+    const BlockExtent extent = StoreBlock();
+    index_.AddLast(extent, last_key_);
+    properties_.largest_key = last_key_;
+  }
+  properties_.block_count = index_.block_count();
+  FIRN_TRY(FinishFile());
+  properties_.file_bytes = offset();
+  file_.reset();
+  return properties_;
+}
+
+Result<void> TableWriter::FinishFile() {
+  const BloomFilter filter(hashes_, options_.bloom_bits_per_key);
+  properties_.filter_bits = filter.bits();
+  table_format::Description description{.properties = properties_,
+                                        .creation = options_.creation,
+                                        .filter_probes = filter.probes(),
+                                        .filter = StoreSection(filter.bytes()),
+                                        .index = {}};
+  raw_.clear();
+  index_.Finish(raw_);
+  description.index = StoreSection(raw_);
+  raw_.clear();
+  table_format::PutDescription(raw_, description);
+  const Extent properties = StoreSection(raw_);
+  table_format::PutFooter(buffer_, {.table_id = options_.table_id, .properties = properties},
+                          offset());
+  FIRN_TRY(FlushBuffer());
+  FIRN_TRY(file_->Sync());
+  return file_->Close();
+}
+
+}  // namespace firn
