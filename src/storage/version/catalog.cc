@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/version/catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/propagate.h"
+
+namespace firn {
+namespace {
+
+// A manifest this long, and twice as long as its snapshot, is replaced by a new one.
+constexpr std::uint64_t kRollOverBytes = std::uint64_t{1} << 20;
+
+bool IsLong(const ManifestWriter& manifest) {
+  return manifest.bytes() > std::max(kRollOverBytes, 2 * manifest.snapshot_bytes());
+}
+
+}  // namespace
+
+Catalog::Catalog(std::shared_ptr<FileSystem> files, std::string directory,
+                 std::shared_ptr<TableDirectory> tables)
+    : files_(std::move(files)), directory_(std::move(directory)), tables_(std::move(tables)) {}
+
+std::unique_ptr<Catalog> Catalog::Fresh(std::shared_ptr<FileSystem> files, std::string directory,
+                                        std::shared_ptr<TableDirectory> tables) {
+  return std::unique_ptr<Catalog>(
+      new Catalog(std::move(files), std::move(directory), std::move(tables)));
+}
+
+Result<std::unique_ptr<Catalog>> Catalog::Recover(std::shared_ptr<FileSystem> files,
+                                                  std::string directory,
+                                                  std::shared_ptr<TableDirectory> tables) {
+  FIRN_TRY_ASSIGN(const SuperSlot super, Superblock::Read(*files, directory));
+  FIRN_TRY_ASSIGN(const ManifestContent content, ReadManifest(*files, directory, super.durable));
+  auto catalog = Fresh(std::move(files), std::move(directory), std::move(tables));
+  for (std::size_t i = 0; i < content.edits.size(); ++i) {
+    if (Result<void> applied = catalog->ApplyInMemory(content.edits[i]); !applied) {
+      return Error{applied.error().code, ManifestFileName(super.durable.manifest) + " edit " +
+                                             std::to_string(i) + ": " + applied.error().context};
+    }
+  }
+  catalog->last_super_ = super;
+  catalog->NoteExisting(super.durable.manifest);
+  {
+    MutexLock lock(catalog->mutex_);
+    catalog->durable_ = {.manifest = super.durable.manifest, .edit = content.edits.size()};
+  }
+  return catalog;
+}
+
+Result<void> Catalog::RequireDurable(ManifestPosition position) const {
+  const ManifestPosition durable = durable_position();
+  if (position <= durable) {
+    return {};
+  }
+  return Error{ErrorCode::kCorruption,
+               ManifestFileName(durable.manifest) + ": ends after " + std::to_string(durable.edit) +
+                   " edits, but the log was written after edit " + std::to_string(position.edit) +
+                   " of " + ManifestFileName(position.manifest)};
+}
+
+void Catalog::NoteExisting(TableNumber table) {
+  next_table_.store(std::max(next_table_.load(std::memory_order_relaxed), table.value + 1),
+                    std::memory_order_relaxed);
+}
+
+void Catalog::NoteExisting(ManifestNumber manifest) {
+  next_manifest_ = std::max(next_manifest_, manifest.Next());
+}
+
+Result<void> Catalog::StartManifest() {
+  if (super_ == nullptr) {
+    FIRN_TRY_ASSIGN(super_, Superblock::Open(*files_, directory_, last_super_));
+  }
+  const ManifestNumber number = std::exchange(next_manifest_, next_manifest_.Next());
+  auto next = ManifestWriter::Create(*files_, directory_, number, SnapshotOfEverything());
+  if (!next) {
+    static_cast<void>(files_->Delete(JoinPath(directory_, ManifestFileName(number))));
+    return std::move(next).error();
+  }
+  const std::unique_ptr<ManifestWriter> old = std::exchange(manifest_, *std::move(next));
+  manifest_is_torn_ = false;
+  // Both slots: while one still named the old manifest, that file could not be deleted.
+  FIRN_TRY(WriteSuper());
+  FIRN_TRY(WriteSuper());
+  FIRN_TRY(files_->SyncDirectory(directory_));
+  if (old != nullptr) {
+    FIRN_TRY(files_->Delete(JoinPath(directory_, ManifestFileName(old->position().manifest))));
+  }
+  return {};
+}
+
+Result<void> Catalog::StartManifestFrom(const VersionEdit& edit) {
+  FIRN_TRY(ApplyInMemory(edit));
+  for (const VersionEdit::Added& added : edit.added) {
+    NoteExisting(added.table.name.number);
+  }
+  return StartManifest();
+}
+
+Result<void> Catalog::Log(const VersionEdit& edit) {
+  FIRN_CHECK(manifest_ != nullptr);
+  if (manifest_is_torn_) {
+    FIRN_TRY(StartManifest());
+  }
+  VersionEdit complete = edit;
+  complete.next_table = TableNumber{next_table_.load(std::memory_order_relaxed)};
+  const std::shared_ptr<const Version> before = version_;
+  FIRN_TRY(ApplyInMemory(complete));
+  if (Result<void> appended = manifest_->Append(complete); !appended) {
+    version_ = before;
+    manifest_is_torn_ = true;
+    return appended;
+  }
+  if (Result<void> written = WriteSuper(); !written) {
+    return Error{ErrorCode::kIo, written.error().context};  // The edit may count or not: final.
+  }
+  if (IsLong(*manifest_)) {
+    // The old one goes on for as long as there is no room for a new one.
+    if (Result<void> rolled = StartManifest();
+        !rolled && rolled.error().code != ErrorCode::kNoSpace) {
+      return rolled;
+    }
+  }
+  return {};
+}
+
+ManifestPosition Catalog::durable_position() const {
+  MutexLock lock(mutex_);
+  return durable_;
+}
+
+Result<void> Catalog::ApplyInMemory(const VersionEdit& edit) {
+  FIRN_TRY_ASSIGN(version_, version_->Apply(edit, tables_));
+  if (edit.next_table) {
+    NoteExisting(TableNumber{edit.next_table->value - 1});
+  }
+  min_wal_ = std::max(min_wal_, edit.min_wal.value_or(min_wal_));
+  last_sequence_ = std::max(last_sequence_, edit.last_sequence.value_or(last_sequence_));
+  applied_index_.store(std::max(applied_index(), edit.applied_index.value_or(0)),
+                       std::memory_order_release);
+  replica_state_ = edit.replica_state.value_or(replica_state_);
+  return {};
+}
+
+Result<void> Catalog::WriteSuper() {
+  const ManifestPosition position = manifest_->position();
+  FIRN_TRY(super_->Write(position));
+  MutexLock lock(mutex_);
+  durable_ = position;
+  return {};
+}
+
+VersionEdit Catalog::SnapshotOfEverything() const {
+  VersionEdit edit = version_->Snapshot();
+  edit.next_table = TableNumber{next_table_.load(std::memory_order_relaxed)};
+  edit.min_wal = min_wal_;
+  edit.last_sequence = last_sequence_;
+  edit.applied_index = applied_index();
+  edit.replica_state = replica_state_;
+  return edit;
+}
+
+}  // namespace firn

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/version/table_file.h"
+
+#include <utility>
+
+#include "base/propagate.h"
+
+namespace firn {
+
+Result<std::shared_ptr<const Table>> TableDirectory::Open(const TableName& name) const {
+  return Table::Open(*files_, PathOf(name), cache_);
+}
+
+void TableDirectory::DeleteLater(const TableName& name) {
+  MutexLock lock(mutex_);
+  noted_.push_back(name);
+}
+
+Result<void> TableDirectory::DeleteNoted() {
+  std::vector<TableName> names;
+  {
+    MutexLock lock(mutex_);
+    names.swap(noted_);
+  }
+  Result<void> first_error;
+  for (const TableName& name : names) {
+    Result<void> deleted = files_->Delete(PathOf(name));
+    if (!deleted && first_error) {
+      first_error = std::move(deleted);
+    }
+  }
+  return first_error;
+}
+
+TableFile::~TableFile() {
+  if (const Table* table = opened(); table != nullptr) {
+    directory_->RemoveResident(table->resident_bytes());
+  }
+  if (removed_.load(std::memory_order_relaxed)) {
+    directory_->DeleteLater(meta_.name);
+  }
+}
+
+Result<std::shared_ptr<const Table>> TableFile::Open() const {
+  {
+    MutexLock lock(mutex_);
+    if (table_ != nullptr) {
+      return table_;
+    }
+  }
+  // Outside the lock, since it reads the disk: two threads may both open, and one copy is dropped.
+  FIRN_TRY_ASSIGN(std::shared_ptr<const Table> table, directory_->Open(meta_.name));
+  MutexLock lock(mutex_);
+  if (table_ == nullptr) {
+    table_ = std::move(table);
+    directory_->AddResident(table_->resident_bytes());
+    opened_.store(table_.get(), std::memory_order_release);
+  }
+  return table_;
+}
+
+}  // namespace firn
