@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/compaction/picker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <sstream>
+
+#include "golden/golden.h"
+
+namespace firn {
+namespace {
+
+// A tree made of text, and the questions one can ask of it:
+//   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); damaged tables end in '!'
+//   pick-level0, pick-deep [busy=4,…], plan-level N, plan-range [from..to]
+//   debt
+class Shape {
+ public:
+  std::string Run(const golden::Command& command) {
+    if (command.name == "limits") {
+      limits_ = {.level0_tables_max = static_cast<unsigned>(std::stoul(command.Get("tables"))),
+                 .level0_bytes_max = std::stoull(command.Get("bytes")),
+                 .ratio = static_cast<unsigned>(std::stoul(command.Get("ratio", "10")))};
+      return "ok";
+    }
+    if (command.name == "layout") {
+      return Layout(command);
+    }
+    if (command.name == "debt") {
+      return std::to_string(CompactionDebt(*version_, limits_));
+    }
+    const auto plan = Plan(command);
+    return plan ? Describe(*plan) : "nothing";
+  }
+
+ private:
+  std::optional<CompactionPlan> Plan(const golden::Command& command) {
+    BusyTables busy;
+    std::istringstream list(command.Get("busy"));
+    for (std::string number; std::getline(list, number, ',');) {
+      busy.insert({std::stoull(number)});
+    }
+    if (command.name == "pick-level0") {
+      return PickLevel0(*version_, limits_, busy);
+    }
+    if (command.name == "pick-deep") {
+      return PickDeep(*version_, limits_, busy);
+    }
+    if (command.name == "plan-level") {
+      return PlanLevel(*version_, std::stoi(command.words.at(0)));
+    }
+    std::optional<KeyRange> range;
+    if (!command.words.empty()) {
+      const std::string& word = command.words[0];
+      const auto dots = word.find("..");
+      range = KeyRange{.smallest = word.substr(0, dots), .largest = word.substr(dots + 2)};
+    }
+    return PlanRange(*version_, range);
+  }
+
+  std::string Layout(const golden::Command& command) {
+    VersionEdit edit;
+    std::vector<std::uint64_t> damaged;
+    for (const std::string& line : command.input) {
+      std::istringstream words(line);
+      std::string word;
+      words >> word;
+      const int level = word.at(1) - '0';
+      while (words >> word) {
+        edit.added.push_back({.level = level, .table = TableOf(word)});
+        if (word.back() == '!') {
+          damaged.push_back(edit.added.back().table.name.number.value);
+        }
+      }
+    }
+    auto version = Version().Apply(edit, nullptr);
+    if (!version) {
+      return version.error().Describe();
+    }
+    version_ = *version;
+    for (int level = 0; level < kLevelCount; ++level) {
+      for (const auto& table : version_->tables(level)) {
+        if (std::ranges::find(damaged, table->meta().name.number.value) != damaged.end()) {
+          table->MarkDamaged();
+        }
+      }
+    }
+    return "ok";
+  }
+
+  static TableMeta TableOf(const std::string& word) {
+    unsigned number = 0;
+    char smallest[32];
+    char largest[32];
+    unsigned bytes = 0;
+    EXPECT_EQ(
+        std::sscanf(word.c_str(), "%u:[%31[^.]..%31[^]]]=%u", &number, smallest, largest, &bytes),
+        4)
+        << word;
+    TableMeta meta{.name = {.birth_level = 0, .number = {number}}, .properties = {}};
+    meta.properties.entry_count = 1;
+    meta.properties.file_bytes = bytes;
+    meta.properties.smallest_key = smallest;
+    meta.properties.largest_key = largest;
+    return meta;
+  }
+
+  LevelLimits limits_{.level0_tables_max = 4, .level0_bytes_max = 1000, .ratio = 10};
+  std::shared_ptr<const Version> version_ = std::make_shared<Version>();
+};
+
+TEST(Picker, DecidesAsTheDocumentSays) {
+  Shape shape;
+  golden::RunFile(FIRN_TEST_SOURCE_DIR "/testdata/picker.golden",
+                  [&shape](const golden::Command& command) { return shape.Run(command); });
+}
+
+}  // namespace
+}  // namespace firn

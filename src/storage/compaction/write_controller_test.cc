@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/compaction/write_controller.h"
+
+#include <gtest/gtest.h>
+
+namespace firn {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+TEST(WriteController, AsksNothingWithoutPressure) {
+  WriteController controller;
+  EXPECT_FALSE(controller.under_pressure());
+  controller.SetPressure({.value = 0.5, .cause = DelayCause::kDebt});
+  EXPECT_TRUE(controller.under_pressure());
+  controller.SetPressure({.value = 0, .cause = DelayCause::kDebt});
+  EXPECT_FALSE(controller.under_pressure());
+}
+
+TEST(WriteController, TheRateFallsSmoothlyFromUnlimitedToBelowTheDrain) {
+  double last = 1e18;
+  for (double pressure = 0.01; pressure <= 1.0; pressure += 0.01) {
+    const double rate = AllowedRate(pressure, 100e6);
+    EXPECT_LT(rate, last);
+    last = rate;
+  }
+  EXPECT_GT(AllowedRate(0.01, 100e6), 9e9);
+  EXPECT_NEAR(AllowedRate(1, 100e6), 75e6, 1);
+}
+
+// A writer that obeys the delays gets the allowed rate, in steps of at most 20 ms.
+TEST(WriteController, AnObedientWriterGetsTheAllowedRate) {
+  WriteController controller;
+  controller.SetPressure({.value = 1, .cause = DelayCause::kLevel0});
+  nanoseconds now = seconds(1);
+  const nanoseconds start = now;
+  std::uint64_t bytes = 0;
+  while (now < start + seconds(10)) {
+    bytes += 100'000;
+    if (const auto delay = controller.Charge(100'000, now)) {
+      ASSERT_LE(delay->duration, milliseconds(20));
+      ASSERT_EQ(delay->cause, DelayCause::kLevel0);
+      now += delay->duration;
+    }
+    now += nanoseconds(1000);
+  }
+  EXPECT_NEAR(static_cast<double>(bytes) / 10, 0.75 * 64e6, 1e6);
+}
+
+TEST(WriteController, TheDrainRateFollowsWhatCompactionsAchieve) {
+  WriteController controller;
+  controller.SetPressure({.value = 1, .cause = DelayCause::kDebt});
+  for (int i = 0; i < 100; ++i) {
+    controller.NoteDrained(10'000'000, seconds(1));
+  }
+  const auto delay = controller.Charge(75'000, nanoseconds(0));
+  ASSERT_TRUE(delay.has_value());
+  EXPECT_NEAR(static_cast<double>(delay->duration.count()), 10e6, 1e5);
+}
+
+}  // namespace
+}  // namespace firn
