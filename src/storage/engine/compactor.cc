@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/compactor.h"
+
+#include <utility>
+
+#include "base/propagate.h"
+#include "storage/compaction/job.h"
+
+namespace firn {
+namespace {
+
+std::optional<CompactionPlan> Pick(const Version& version, const LevelLimits& limits, Lane lane,
+                                   const BusyTables& busy) {
+  return lane == Lane::kFlush ? PickLevel0(version, limits, busy) : PickDeep(version, limits, busy);
+}
+
+}  // namespace
+
+void Compactor::Kick() {
+  if (!parts_.options.auto_compaction || parts_.health.stopped()) {
+    return;
+  }
+  for (Lane lane : {Lane::kFlush, Lane::kCompaction}) {
+    {
+      MutexLock lock(mutex_);
+      bool& scheduled = scheduled_[static_cast<int>(lane)];
+      if (scheduled || stopped_ || manual_ > 0 || !IsDue(lane)) {
+        continue;
+      }
+      scheduled = true;
+    }
+    parts_.environment.scheduler->Submit(lane, [this, lane] { RunLane(lane); });
+  }
+}
+
+bool Compactor::IsDue(Lane lane) const {
+  return Pick(*parts_.view->Get()->version, parts_.limits, lane, busy_).has_value();
+}
+
+void Compactor::RunLane(Lane lane) {
+  bool succeeded = true;
+  if (const std::optional<CompactionPlan> plan = TakePlan(lane)) {
+    const Result<CompactionResult> result = RunPlan(*plan, lane);
+    succeeded = result.has_value();
+    // Want of space and damage found in an input pass or stay with the table: only kIo ends
+    // writing.
+    if (!succeeded && result.error().code == ErrorCode::kIo) {
+      parts_.health.Stop(result.error());
+    }
+    PutBack(*plan);
+  }
+  Kick();  // What this job made may be due on the other lane.
+  {
+    // The lane counts as scheduled until here: afterwards Stop may return and this object end.
+    MutexLock lock(mutex_);
+    if (!succeeded || stopped_ || manual_ > 0 || !IsDue(lane)) {
+      scheduled_[static_cast<int>(lane)] = false;
+      changed_.NotifyAll();
+      return;
+    }
+  }
+  // Behind the flushes that have gathered meanwhile.
+  parts_.environment.scheduler->Submit(lane, [this, lane] { RunLane(lane); });
+}
+
+std::optional<CompactionPlan> Compactor::TakePlan(Lane lane) {
+  MutexLock lock(mutex_);
+  if (stopped_ || manual_ > 0) {
+    return std::nullopt;
+  }
+  auto plan = Pick(*parts_.view->Get()->version, parts_.limits, lane, busy_);
+  if (plan) {
+    for (const CompactionInput& input : plan->inputs) {
+      for (const auto& table : input.tables) {
+        busy_.insert(table->meta().name.number);
+      }
+    }
+  }
+  return plan;
+}
+
+void Compactor::PutBack(const CompactionPlan& plan) {
+  MutexLock lock(mutex_);
+  for (const CompactionInput& input : plan.inputs) {
+    for (const auto& table : input.tables) {
+      busy_.erase(table->meta().name.number);
+    }
+  }
+}
+
+Result<CompactionResult> Compactor::RunPlan(const CompactionPlan& plan, Lane lane) {
+  FIRN_TRY(parts_.health.CheckWritable());
+  FIRN_TRY_ASSIGN(CompactionResult result, plan.trivial_move ? Move(plan) : Merge(plan, lane));
+  BackgroundCounters& counters = parts_.background_counters;
+  Add(counters.compactions, 1);
+  Add(counters.compaction_bytes_read, result.bytes_read);
+  Add(counters.compaction_bytes_written, result.bytes_written);
+  Add(counters.compaction_entries_dropped, result.entries_dropped);
+  // The inputs' files are noted for deletion; whoever still reads them notes them later.
+  if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
+    parts_.health.NoteFailure(deleted.error());
+  }
+  return result;
+}
+
+Result<CompactionResult> Compactor::Move(const CompactionPlan& plan) {
+  Installer::Change change;
+  CompactionResult result;
+  for (const CompactionInput& input : plan.inputs) {
+    for (const auto& table : input.tables) {
+      change.edit.removed.push_back({.level = input.level, .table = table->meta().name});
+      change.edit.added.push_back({.level = plan.target_level, .table = table->meta()});
+      ++result.tables_moved;
+    }
+  }
+  FIRN_TRY(installer_.Install(change));
+  return result;
+}
+
+Result<CompactionResult> Compactor::Merge(const CompactionPlan& plan, Lane lane) {
+  FIRN_TRY(CheckRoom(plan));
+  const auto start = parts_.Now();
+  const std::shared_ptr<const View> view = parts_.view->Get();
+  const CompactionSetup setup{.output = parts_.output_setup(),
+                              .directory = parts_.directory,
+                              .version = *view->version,
+                              .readers = parts_.snapshots.Readers(),
+                              .pause = [this, lane] { return Pause(lane); }};
+  FIRN_TRY_ASSIGN(CompactionOutcome outcome, RunCompaction(plan, setup));
+  FIRN_TRY(installer_.Install({.edit = std::move(outcome.edit),
+                               .drops_oldest_frozen = false,
+                               .oldest_readable = setup.readers.back()}));
+  parts_.controller.NoteDrained(outcome.result.bytes_written, parts_.Now() - start);
+  return outcome.result;
+}
+
+Result<void> Compactor::Pause(Lane lane) {
+  if (parts_.closing.load(std::memory_order_relaxed)) {
+    return Error{ErrorCode::kClosed, "the database was closed while it compacted"};
+  }
+  if (lane == Lane::kFlush && flusher_.HasPending()) {
+    flusher_.FlushPending();  // Writers wait for flushes, which would otherwise queue behind us.
+  }
+  return parts_.health.CheckWritable();
+}
+
+Result<void> Compactor::CheckRoom(const CompactionPlan& plan) const {
+  FIRN_TRY_ASSIGN(const std::uint64_t free, parts_.environment.files->FreeBytes(parts_.directory));
+  const std::uint64_t need = plan.input_bytes();
+  if (free >= need) {
+    return {};
+  }
+  return Error{ErrorCode::kNoSpace, parts_.directory + ": a compaction needs " +
+                                        std::to_string(need) + " bytes, " + std::to_string(free) +
+                                        " are free"};
+}
+
+Result<CompactionResult> Compactor::Run(const Planner& plan) {
+  {
+    MutexLock lock(mutex_);
+    ++manual_;
+    parts_.environment.scheduler->Wait(mutex_, changed_, [this]() FIRN_REQUIRES(mutex_) {
+      return stopped_ || (!manual_runs_ && !scheduled_[0] && !scheduled_[1]);
+    });
+    if (stopped_) {
+      --manual_;
+      return Error{ErrorCode::kClosed, "the database was closed"};
+    }
+    manual_runs_ = true;
+  }
+  Result<CompactionResult> result = CompactionResult{};
+  // On the caller's thread, and as the compaction lane: the flush lane stays free for flushes.
+  if (const auto planned = plan(*parts_.view->Get()->version)) {
+    result = RunPlan(*planned, Lane::kCompaction);
+  }
+  {
+    MutexLock lock(mutex_);
+    --manual_;
+    manual_runs_ = false;
+    changed_.NotifyAll();
+  }
+  Kick();
+  return result;
+}
+
+std::uint64_t Compactor::pending() const {
+  MutexLock lock(mutex_);
+  const bool level0 = scheduled_[0] || IsDue(Lane::kFlush);
+  const bool deep = scheduled_[1] || IsDue(Lane::kCompaction);
+  return (level0 ? 1u : 0u) + (deep ? 1u : 0u) + (manual_runs_ ? 1u : 0u);
+}
+
+void Compactor::Stop() {
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  changed_.NotifyAll();
+  parts_.environment.scheduler->Wait(mutex_, changed_, [this]() FIRN_REQUIRES(mutex_) {
+    return !manual_runs_ && !scheduled_[0] && !scheduled_[1];
+  });
+}
+
+}  // namespace firn

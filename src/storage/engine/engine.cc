@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/engine.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/propagate.h"
+#include "storage/engine/database_iterator.h"
+#include "storage/engine/handles.h"
+#include "storage/engine/open.h"
+#include "storage/engine/options_check.h"
+#include "storage/wal/operations.h"
+
+namespace firn {
+namespace {
+
+std::atomic<std::uint64_t> fork_generation{0};
+
+// Bounds of a ScanOptions that was used to name a range of keys.
+Result<std::optional<KeyRange>> RangeOf(const ScanOptions& options) {
+  FIRN_TRY_ASSIGN(const ScanBounds bounds, BoundsOf(options));
+  if (bounds.lower.empty() && !bounds.upper) {
+    return std::optional<KeyRange>();
+  }
+  // A range without an upper bound ends where no key can be larger.
+  return std::optional(
+      KeyRange{.smallest = bounds.lower,
+               .largest = bounds.upper.value_or(std::string(kKeyBytesMax, '\xFF'))});
+}
+
+}  // namespace
+
+std::uint64_t ForkGeneration() {
+  static const int registered = pthread_atfork(
+      nullptr, nullptr, [] { fork_generation.fetch_add(1, std::memory_order_relaxed); });
+  static_cast<void>(registered);
+  return fork_generation.load(std::memory_order_relaxed);
+}
+
+EngineParts::EngineParts(Environment seams, std::string path, const Options& checked_options)
+    : environment(std::move(seams)),
+      options(checked_options),
+      directory(std::move(path)),
+      limits(LimitsOf(options)),
+      cache(std::make_shared<BlockCache>(options.memory_budget_bytes - options.memtable_bytes)),
+      tables(std::make_shared<TableDirectory>(environment.files, directory, cache)),
+      memtable_bytes(options.memtable_bytes) {}
+
+Engine::Engine(Environment environment, const std::string& directory, const Options& options)
+    : parts_(std::move(environment), directory, options),
+      flusher_(
+          parts_, installer_,
+          {.release_log = [this](WalNumber min_live) { return write_path_.ReleaseLog(min_live); },
+           .on_flushed = [this] { compactor_.Kick(); }}),
+      fork_generation_(ForkGeneration()) {}
+
+void Engine::Begin(WritePath::Start start) {
+  write_path_.Begin(std::move(start));
+  if (parts_.options.read_only) {
+    parts_.health.Stop({ErrorCode::kReadOnly, "the database was opened read-only"});
+    return;
+  }
+  flusher_.Kick();
+  compactor_.Kick();
+  if (parts_.options.sync_interval.count() > 0) {
+    timer_ = parts_.environment.scheduler->Every(parts_.options.sync_interval, [this] { Tick(); });
+  }
+}
+
+void Engine::Tick() {
+  write_path_.Tick();
+  compactor_.Kick();  // One that found no space may find some now.
+  if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
+    parts_.health.NoteFailure(deleted.error());
+  }
+}
+
+Engine::~Engine() {
+  if (fork_generation_ != ForkGeneration()) {
+    // The threads are the parent's: there is nothing to join here.
+    static_cast<void>(new std::shared_ptr<Scheduler>(std::move(parts_.environment.scheduler)));
+  }
+  static_cast<void>(Close());
+  parts_.view.reset();
+  CollectEpochs();
+  if (lock_ != nullptr && fork_generation_ == ForkGeneration()) {
+    static_cast<void>(parts_.tables->DeleteNoted());
+  }
+}
+
+Result<void> Engine::Close() {
+  if (parts_.view == nullptr || parts_.closing.exchange(true) ||
+      fork_generation_ != ForkGeneration()) {
+    return {};
+  }
+  if (timer_) {
+    parts_.environment.scheduler->Cancel(*timer_);
+  }
+  Result<void> result;
+  const bool has_unflushed = !CurrentViewReference()->active->empty();
+  if (!parts_.options.wal && has_unflushed && !parts_.health.stopped()) {
+    Result<std::uint64_t> ticket = write_path_.Freeze();
+    result = ticket ? Result<void>() : Result<void>(std::move(ticket).error());
+    if (result) {
+      Result<FlushResult> flushed = flusher_.Await(*ticket);
+      result = flushed ? Result<void>() : Result<void>(std::move(flushed).error());
+    }
+  }
+  compactor_.Stop();
+  flusher_.Stop();
+  Result<void> closed = write_path_.Close();
+  return result ? std::move(closed) : std::move(result);
+}
+
+Result<void> Engine::CheckOpen() const {
+  if (parts_.closing.load(std::memory_order_relaxed)) [[unlikely]] {
+    return Error{ErrorCode::kClosed, "the database is closed"};
+  }
+  if (fork_generation_ != fork_generation.load(std::memory_order_relaxed)) [[unlikely]] {
+    return Error{ErrorCode::kClosed, "the database belongs to the parent of this process"};
+  }
+  return {};
+}
+
+Result<void> Engine::CheckReadable(const Snapshot* snapshot) const {
+  if (snapshot != nullptr && snapshot->handle().engine() != this) [[unlikely]] {
+    return Error{ErrorCode::kInvalidArgument, "the snapshot is of another database"};
+  }
+  return CheckOpen();
+}
+
+Result<void> Engine::CheckRequest(const CommitRequest& request, const WriteOptions& options) const {
+  auto invalid = [](std::string why) { return Error{ErrorCode::kInvalidArgument, std::move(why)}; };
+  if (request.key.empty() && request.operations.empty()) {
+    return invalid("the key is empty");
+  }
+  if (request.key.size() > kKeyBytesMax) {
+    return invalid("key of " + std::to_string(request.key.size()) + " bytes, allowed are " +
+                   std::to_string(kKeyBytesMax));
+  }
+  if (request.value.size() > kValueBytesMax) {
+    return invalid("value of " + std::to_string(request.value.size()) + " bytes, allowed are " +
+                   std::to_string(kValueBytesMax));
+  }
+  const std::size_t bytes_max =
+      std::min<std::size_t>(kBatchBytesMax, parts_.options.memory_budget_bytes / 4);
+  if (request.user_bytes() > bytes_max) {
+    return invalid("write of " + std::to_string(request.user_bytes()) + " bytes, allowed are " +
+                   std::to_string(bytes_max) + " (a quarter of memory_budget_bytes)");
+  }
+  if (!request.operations.empty()) {
+    const Result<void> sound =
+        VisitOperations(request.operations, [](const BatchOperation&) { return Result<void>(); });
+    if (!sound) {
+      return invalid(sound.error().context);
+    }
+  }
+  if (options.applied_index && parts_.options.wal) {
+    return invalid("applied_index goes only with option wal off");
+  }
+  if (!parts_.options.wal && options.durability == Durability::kDisk) {
+    return invalid("durability kDisk needs option wal on");
+  }
+  return {};
+}
+
+Result<void> Engine::Write(CommitRequest& request, const WriteOptions& options) {
+  FIRN_TRY(CheckOpen());
+  FIRN_TRY(CheckRequest(request, options));
+  request.applied_index = options.applied_index;
+  return write_path_.Write(request, options.durability.value_or(parts_.options.durability));
+}
+
+Result<void> Engine::Sync() {
+  FIRN_TRY(CheckOpen());
+  if (parts_.options.wal) {
+    return write_path_.Sync();
+  }
+  Result<FlushResult> flushed = Flush();
+  return flushed ? Result<void>() : Result<void>(std::move(flushed).error());
+}
+
+Engine::ReadPoint Engine::PointFor(const Snapshot* snapshot, ReadScope& scope) const {
+  for (;;) {
+    const SequenceNumber sequence =
+        snapshot != nullptr
+            ? SequenceNumber{snapshot->sequence()}
+            : SequenceNumber{parts_.visible_sequence.load(std::memory_order_acquire)};
+    const View* view = parts_.view->Peek();
+    if (snapshot != nullptr || sequence >= view->oldest_readable) [[likely]] {
+      scope.SetOwner(view);
+      return {.view = view, .sequence = sequence};
+    }
+  }
+}
+
+Result<Found> Engine::Find(std::string_view key, const ReadOptions& options, ReadScope& scope,
+                           ReadTrace& trace) const {
+  scope.SetFillCache(options.fill_cache);
+  const ReadPoint point = PointFor(options.snapshot, scope);
+  const Lookup lookup(key, point.sequence);
+  Result<Found> found = Read(*point.view, lookup, scope, trace);
+  const bool is_there = found && *found && (**found).kind == Kind::kPut;
+  CountRead(trace, is_there);
+  if (found && !is_there) {
+    return Found{};
+  }
+  return found;
+}
+
+void Engine::CountRead(const ReadTrace& trace, bool found) const {
+  parts_.read_counters.Add(ReadEvent::kGets);
+  if (found) {
+    parts_.read_counters.Add(ReadEvent::kGetsFound);
+  }
+  if (trace.source == ReadTrace::kMemtable) {
+    parts_.read_counters.Add(ReadEvent::kMemtableHits);
+  }
+}
+
+Result<TracedRead> Engine::Get(std::string_view key, const ReadOptions& options) const {
+  FIRN_TRY(CheckReadable(options.snapshot));
+  ReadScope scope;
+  TracedRead read;
+  FIRN_TRY_ASSIGN(const Found found, Find(key, options, scope, read.trace));
+  if (found) {
+    read.value.emplace(found->value);
+  }
+  return read;
+}
+
+Result<std::optional<PinnedValue>> Engine::GetPinned(std::string_view key,
+                                                     const ReadOptions& options) const {
+  FIRN_TRY(CheckReadable(options.snapshot));
+  ReadScope scope;
+  ReadTrace trace;
+  FIRN_TRY_ASSIGN(const Found found, Find(key, options, scope, trace));
+  if (!found) {
+    return std::optional<PinnedValue>();
+  }
+  auto handle = std::make_shared<internal::PinnedHandle>();
+  handle->engine = shared_from_this();
+  // The view keeps memtables and, through its tables, cached blocks' owners; the block is kept by
+  // itself, since the cache may drop it.
+  handle->block = scope.block();
+  scope.LeaveEpoch();
+  handle->view = scope.owner_reference();
+  return std::optional<PinnedValue>(std::in_place, found->value, std::move(handle));
+}
+
+Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
+    std::span<const std::string_view> keys, const ReadOptions& options) const {
+  FIRN_TRY(CheckReadable(options.snapshot));
+  // One reference serves all keys: a read that met the disk would have left the epoch anyway.
+  const std::shared_ptr<const View> view = CurrentViewReference();
+  const SequenceNumber sequence =
+      options.snapshot != nullptr
+          ? SequenceNumber{options.snapshot->sequence()}
+          : SequenceNumber{parts_.visible_sequence.load(std::memory_order_acquire)};
+  std::vector<std::optional<std::string>> values;
+  values.reserve(keys.size());
+  for (std::string_view key : keys) {
+    ReadScope scope;
+    scope.SetOwner(view.get());
+    scope.SetFillCache(options.fill_cache);
+    ReadTrace trace;
+    FIRN_TRY_ASSIGN(const Found found, Read(*view, Lookup(key, sequence), scope, trace));
+    const bool is_there = found && found->kind == Kind::kPut;
+    CountRead(trace, is_there);
+    values.push_back(is_there ? std::optional<std::string>(found->value) : std::nullopt);
+  }
+  return values;
+}
+
+Iterator Engine::NewIterator(const ScanOptions& options) const {
+  // The view first: then the sequence is not below its oldest_readable (I-E2).
+  std::shared_ptr<const View> view = CurrentViewReference();
+  const SequenceNumber latest{parts_.visible_sequence.load(std::memory_order_acquire)};
+  Result<ScanBounds> bounds = BoundsOf(options);
+  Result<void> usable = CheckReadable(options.snapshot);
+  if (usable && !bounds) {
+    usable = bounds.error();
+  }
+  return Iterator(std::make_unique<internal::DatabaseIterator>(
+      internal::DatabaseIterator::Setup{
+          .engine = shared_from_this(),
+          .view = std::move(view),
+          .sequence =
+              options.snapshot != nullptr ? SequenceNumber{options.snapshot->sequence()} : latest,
+          .bounds = bounds ? *std::move(bounds) : ScanBounds{},
+          .snapshot = options.snapshot != nullptr ? std::optional(*options.snapshot) : std::nullopt,
+          .fill_cache = options.fill_cache},
+      std::move(usable)));
+}
+
+Snapshot Engine::TakeSnapshot() const {
+  return Snapshot(std::make_shared<internal::SnapshotHandle>(shared_from_this(), parts_.snapshots));
+}
+
+Result<FlushResult> Engine::Flush() {
+  FIRN_TRY(CheckOpen());
+  FIRN_TRY_ASSIGN(const std::uint64_t ticket, write_path_.Freeze());
+  return flusher_.Await(ticket);
+}
+
+Result<CompactionResult> Engine::CompactRange(const ScanOptions& options) {
+  FIRN_TRY(CheckOpen());
+  FIRN_TRY_ASSIGN(const std::optional<KeyRange> range, RangeOf(options));
+  if (!CurrentViewReference()->active->empty()) {
+    FIRN_TRY(Flush());
+  }
+  return compactor_.Run([&range](const Version& version) { return PlanRange(version, range); });
+}
+
+Result<CompactionResult> Engine::CompactLevel(int level) {
+  FIRN_TRY(CheckOpen());
+  if (level < 0 || level + 1 >= kLevelCount) {
+    return Error{ErrorCode::kInvalidArgument, "level " + std::to_string(level) +
+                                                  " cannot be compacted, 0 to " +
+                                                  std::to_string(kLevelCount - 2) + " can"};
+  }
+  return compactor_.Run([level](const Version& version) { return PlanLevel(version, level); });
+}
+
+void Engine::SetMemtableBytes(std::size_t bytes) {
+  parts_.memtable_bytes.store(std::min(bytes, parts_.options.memory_budget_bytes / 4),
+                              std::memory_order_relaxed);
+}
+
+std::uint64_t Engine::AppliedIndex() const { return parts_.catalog->applied_index(); }
+
+}  // namespace firn

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One open database: the activities wired together. Everything public (firn::Database and its
+// handles) is a thin face over this class; handles share ownership of it, so that a closed database
+// stays readable for the iterators, snapshots and pinned values that are still around, and its LOCK
+// is held until the last of them is gone. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "firn/database.h"
+#include "storage/engine/compactor.h"
+#include "storage/engine/flusher.h"
+#include "storage/engine/installer.h"
+#include "storage/engine/parts.h"
+#include "storage/engine/read_path.h"
+#include "storage/engine/write_path.h"
+
+namespace firn {
+
+// A point read with the way it took.
+struct TracedRead {
+  std::optional<std::string> value;
+  ReadTrace trace;
+};
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  // As Database::Open, on the given seams.
+  static Result<std::shared_ptr<Engine>> Open(Environment environment, const std::string& directory,
+                                              const Options& options);
+  ~Engine();
+
+  Result<void> Close();
+
+  Result<void> Write(CommitRequest& request, const WriteOptions& options);
+  Result<void> Sync();
+
+  Result<TracedRead> Get(std::string_view key, const ReadOptions& options) const;
+  Result<std::optional<PinnedValue>> GetPinned(std::string_view key,
+                                               const ReadOptions& options) const;
+  Result<std::vector<std::optional<std::string>>> MultiGet(std::span<const std::string_view> keys,
+                                                           const ReadOptions& options) const;
+  Iterator NewIterator(const ScanOptions& options) const;
+  Snapshot TakeSnapshot() const;
+
+  Result<FlushResult> Flush();
+  Result<CompactionResult> CompactRange(const ScanOptions& range);
+  Result<CompactionResult> CompactLevel(int level);
+  Result<void> Checkpoint(const std::string& directory);
+  Result<std::uint64_t> Verify() const;
+
+  std::vector<LevelInfo> Levels() const;
+  Statistics GetStatistics() const;
+  std::uint64_t AppliedIndex() const;
+  // Freezes memtables of this size from now on.
+  void SetMemtableBytes(std::size_t bytes);
+
+  std::shared_ptr<const View> CurrentViewReference() const { return parts_.view->Get(); }
+  const EngineParts& parts() const { return parts_; }
+  // kCorruption when an invariant of the tree, or between it and the directory, is broken.
+  Result<void> CheckInvariants() const;
+
+ private:
+  friend class Opener;
+  struct ReadPoint {
+    const View* view;
+    SequenceNumber sequence;
+  };
+
+  Engine(Environment environment, const std::string& directory, const Options& options);
+  // The last step of opening: writing and background work may start.
+  void Begin(WritePath::Start start);
+  void Tick();
+  Result<void> CheckOpen() const;
+  Result<void> CheckReadable(const Snapshot* snapshot) const;
+  Result<void> CheckRequest(const CommitRequest& request, const WriteOptions& options) const;
+  ReadPoint PointFor(const Snapshot* snapshot, ReadScope& scope) const;
+  Result<Found> Find(std::string_view key, const ReadOptions& options, ReadScope& scope,
+                     ReadTrace& trace) const;
+  void CountRead(const ReadTrace& trace, bool found) const;
+
+  mutable EngineParts parts_;
+  std::unique_ptr<FileLock> lock_;  // Null when read-only.
+  Installer installer_{parts_};
+  Flusher flusher_;
+  Compactor compactor_{parts_, installer_, flusher_};
+  WritePath write_path_{parts_, flusher_};
+  std::optional<TimerId> timer_;
+  std::uint64_t fork_generation_ = 0;
+};
+
+// How many times this process is removed by fork from the one that started it: an engine opened in
+// another generation is its parent's.
+std::uint64_t ForkGeneration();
+
+}  // namespace firn

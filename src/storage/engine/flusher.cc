@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/flusher.h"
+
+#include <utility>
+
+#include "base/propagate.h"
+#include "storage/compaction/version_filter.h"
+#include "storage/version/table_output.h"
+
+namespace firn {
+
+TableInfo InfoOf(const TableMeta& table) {
+  return {.name = Describe(table.name),
+          .size_bytes = table.bytes(),
+          .entries = table.properties.entry_count,
+          .min_key = table.properties.smallest_key,
+          .max_key = table.properties.largest_key};
+}
+
+void Flusher::Kick() {
+  {
+    MutexLock lock(mutex_);
+    if (scheduled_ || stopped_) {
+      return;
+    }
+    scheduled_ = true;
+  }
+  parts_.environment.scheduler->Submit(Lane::kFlush, [this] {
+    for (bool go_on = true; go_on;) {
+      go_on = FlushPending();
+      // A memtable frozen since the last look found this task still scheduled and relies on it.
+      MutexLock lock(mutex_);
+      go_on = go_on && !stopped_ && HasPending();
+      scheduled_ = go_on;
+      changed_.NotifyAll();
+    }
+  });
+}
+
+bool Flusher::HasPending() const { return !parts_.view->Get()->frozen_newest_first.empty(); }
+
+bool Flusher::FlushPending() {
+  for (;;) {
+    const std::shared_ptr<const View> view = parts_.view->Get();
+    if (view->frozen_newest_first.empty()) {
+      return true;
+    }
+    if (parts_.health.stopped() || IsStopped()) {
+      return false;
+    }
+    const FrozenMemtable& oldest = view->frozen_newest_first.back();
+    Result<FlushResult> flushed = FlushOldest(oldest);
+    if (flushed) {
+      parts_.health.NoteSpace();
+    } else {
+      parts_.health.NoteFailure(flushed.error());
+    }
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+    if (!flushed) {
+      return false;
+    }
+    flushed_ticket_ = oldest.ticket;
+    if (auto found = expected_.find(oldest.ticket); found != expected_.end()) {
+      found->second = *std::move(flushed);
+    }
+  }
+}
+
+Result<FlushResult> Flusher::FlushOldest(const FrozenMemtable& frozen) {
+  const auto start = parts_.Now();
+  const std::vector<SequenceNumber> readers = parts_.snapshots.Readers();
+  FIRN_TRY_ASSIGN(TableMeta table, WriteTable(frozen, readers));
+  FlushResult result{.table = InfoOf(table), .filter_bits = table.properties.filter_bits};
+  const std::uint64_t bytes = table.bytes();
+  Installer::Change change{
+      .edit = {}, .drops_oldest_frozen = true, .oldest_readable = readers.back()};
+  change.edit.added.push_back({.level = 0, .table = std::move(table)});
+  change.edit.last_sequence = frozen.last_sequence;
+  DropOldEmptyTables(change.edit);
+  if (parts_.options.wal) {
+    change.edit.min_wal = frozen.next_wal;
+  } else {
+    change.edit.applied_index = frozen.applied_index;
+  }
+  FIRN_TRY(installer_.Install(change));
+  Add(parts_.background_counters.flushes, 1);
+  Add(parts_.background_counters.flush_bytes_written, bytes);
+  parts_.controller.NoteDrained(bytes, parts_.Now() - start);
+  // The flush stands whatever becomes of the clearing up; that failing shows at the next open.
+  if (Result<void> released = hooks_.release_log(frozen.next_wal); !released) {
+    parts_.health.NoteFailure(released.error());
+  }
+  hooks_.on_flushed();
+  return result;
+}
+
+// Tables without entries are there to be looked at; only the last few are.
+void Flusher::DropOldEmptyTables(VersionEdit& edit) const {
+  constexpr std::size_t kEmptyTablesMax = 8;
+  const std::shared_ptr<const View> view = parts_.view->Get();
+  const TableList& empty = view->version->empty_tables();
+  for (std::size_t i = 0; i + kEmptyTablesMax <= empty.size(); ++i) {
+    edit.removed.push_back({.level = 0, .table = empty[i]->meta().name});
+  }
+}
+
+Result<TableMeta> Flusher::WriteTable(const FrozenMemtable& frozen,
+                                      const std::vector<SequenceNumber>& readers) {
+  TableOutput output(parts_.output_setup());
+  FIRN_TRY(output.Begin(0));
+  VersionFilter filter(readers);
+  for (Memtable::Scan scan(*frozen.memtable); scan.valid(); scan.Next()) {
+    const Entry entry = scan.entry();
+    if (filter.Keep(entry, [](std::string_view) { return false; })) {
+      FIRN_TRY(output.Add(entry));
+    }
+  }
+  FIRN_TRY_ASSIGN(TableMeta table, output.Finish());
+  FIRN_TRY(parts_.environment.files->SyncDirectory(parts_.directory));
+  return table;
+}
+
+void Flusher::Expect(std::uint64_t ticket) {
+  MutexLock lock(mutex_);
+  expected_[ticket] = std::nullopt;
+}
+
+void Flusher::Forget(std::uint64_t ticket) {
+  MutexLock lock(mutex_);
+  expected_.erase(ticket);
+}
+
+Result<FlushResult> Flusher::Await(std::uint64_t ticket) {
+  MutexLock lock(mutex_);
+  parts_.environment.scheduler->Wait(mutex_, changed_, [this, ticket]() FIRN_REQUIRES(mutex_) {
+    return flushed_ticket_ >= ticket || stopped_ || !WhyNot();
+  });
+  const auto found = expected_.find(ticket);
+  std::optional<FlushResult> result = std::move(found->second);
+  expected_.erase(found);
+  if (result) {
+    return *std::move(result);
+  }
+  FIRN_TRY(WhyNot());
+  return Error{ErrorCode::kClosed, "the database was closed while it flushed"};
+}
+
+Result<void> Flusher::AwaitFewerThan(std::size_t count) {
+  MutexLock lock(mutex_);
+  auto is_few = [this, count] { return parts_.view->Get()->frozen_newest_first.size() < count; };
+  parts_.environment.scheduler->Wait(mutex_, changed_, [this, &is_few]() FIRN_REQUIRES(mutex_) {
+    return is_few() || stopped_ || !WhyNot();
+  });
+  return is_few() ? Result<void>() : WhyNot();
+}
+
+bool Flusher::IsStopped() const {
+  MutexLock lock(mutex_);
+  return stopped_;
+}
+
+Result<void> Flusher::WhyNot() const {
+  FIRN_TRY(parts_.health.CheckWritable());
+  if (auto no_space = parts_.health.no_space()) {
+    return *std::move(no_space);
+  }
+  return {};
+}
+
+void Flusher::Stop() {
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  changed_.NotifyAll();
+  parts_.environment.scheduler->Wait(mutex_, changed_,
+                                     [this]() FIRN_REQUIRES(mutex_) { return !scheduled_; });
+}
+
+}  // namespace firn

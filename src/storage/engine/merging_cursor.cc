@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/merging_cursor.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace firn {
+
+MergingCursor::MergingCursor(const View& view, const ScanBounds& bounds,
+                             const RunCursor::Setup& setup)
+    : bounds_(bounds), tree_(0, Before{this}) {
+  sources_.emplace_back(Memtable::Cursor(*view.active, setup.as_of));
+  for (const FrozenMemtable& frozen : view.frozen_newest_first) {
+    sources_.emplace_back(Memtable::Cursor(*frozen.memtable, setup.as_of));
+  }
+  const TableList& level0 = view.version->level0_newest_first();
+  level0_runs_.reserve(level0.size());  // Cursors point into it.
+  for (const auto& table : level0) {
+    level0_runs_.emplace_back(TableList{table});
+    sources_.emplace_back(RunCursor(level0_runs_.back(), setup));
+  }
+  for (int level = 1; level <= view.version->deepest_level(); ++level) {
+    if (!view.version->tables(level).empty()) {
+      sources_.emplace_back(RunCursor(view.version->sorted_level(level), setup));
+    }
+  }
+  tree_ = LoserTree<Before>(sources_.size(), Before{this});
+}
+
+bool MergingCursor::Before::operator()(std::size_t a, std::size_t b) const {
+  const MergeSource& left = merge->sources_[a];
+  const MergeSource& right = merge->sources_[b];
+  if (!left.valid() || !right.valid()) {
+    return left.valid() && !right.valid();
+  }
+  const bool forward = merge->direction_ == Direction::kForward;
+  if (left.head() != right.head()) [[likely]] {
+    return (left.head() < right.head()) == forward;
+  }
+  const int order = left.key().compare(right.key());
+  return order == 0 ? a < b : (order < 0) == forward;
+}
+
+template <typename Move>
+void MergingCursor::MoveSource(std::size_t source, Move&& move) {
+  sources_[source].Apply(move, prefix_);
+  if (!sources_[source].valid()) {
+    if (Result<void> status = sources_[source].status(); !status) {
+      error_ = std::move(status).error();
+    }
+  }
+}
+
+// Positions every source anew and finds the winner.
+template <typename Move>
+void MergingCursor::MoveAll(Direction direction, Move&& move) {
+  direction_ = direction;
+  error_.reset();
+  last_winner_ = nullptr;
+  prefix_.clear();
+  for (std::size_t source = 0; source < sources_.size(); ++source) {
+    MoveSource(source, move);
+  }
+  FindPrefix();
+  ShowWinner();
+}
+
+void MergingCursor::FindPrefix() {
+  std::string_view shared;
+  bool is_first = true;
+  for (const MergeSource& source : sources_) {
+    if (source.valid()) {
+      const std::string_view key = source.key();
+      shared = is_first ? key : shared.substr(0, CommonPrefix(shared, key));
+      is_first = false;
+    }
+  }
+  prefix_.assign(shared);
+  for (MergeSource& source : sources_) {
+    source.TakeHead(prefix_);
+  }
+  tree_.Rebuild();
+}
+
+void MergingCursor::SeekToFirst() { Seek(bounds_.lower); }
+
+void MergingCursor::SeekToLast() {
+  if (!bounds_.upper) {
+    MoveAll(Direction::kBackward, [](auto& cursor) { cursor.SeekToLast(); });
+    return;
+  }
+  MoveAll(Direction::kBackward, [this](auto& cursor) {
+    cursor.SeekForPrev(*bounds_.upper);
+    if (cursor.valid() && cursor.key() == *bounds_.upper) {
+      cursor.Prev();
+    }
+  });
+}
+
+void MergingCursor::Seek(std::string_view key) {
+  const std::string_view target = std::max<std::string_view>(key, bounds_.lower);
+  if (target.empty()) {
+    MoveAll(Direction::kForward, [](auto& cursor) { cursor.SeekToFirst(); });
+    return;
+  }
+  MoveAll(Direction::kForward, [target](auto& cursor) { cursor.Seek(target); });
+}
+
+void MergingCursor::SeekForPrev(std::string_view key) {
+  if (bounds_.upper && key >= *bounds_.upper) {
+    SeekToLast();
+    return;
+  }
+  if (key.empty()) {
+    error_.reset();
+    current_ = nullptr;  // No key is at or before the empty one.
+    return;
+  }
+  MoveAll(Direction::kBackward, [key](auto& cursor) { cursor.SeekForPrev(key); });
+}
+
+void MergingCursor::Next() {
+  if (direction_ != Direction::kForward) {
+    TurnAround(Direction::kForward);
+  } else if (run_left_ > 0) {
+    --run_left_;
+    current_->run()->table_cursor().NextInBlock();
+  } else {
+    Advance([](auto& cursor) { cursor.Next(); });
+  }
+}
+
+void MergingCursor::Prev() {
+  if (direction_ != Direction::kBackward) {
+    TurnAround(Direction::kBackward);
+  } else if (run_left_ > 0) {
+    --run_left_;
+    current_->run()->table_cursor().PrevInBlock();
+  } else {
+    Advance([](auto& cursor) { cursor.Prev(); });
+  }
+}
+
+// Moves on every source that stands on the current key.
+template <typename Move>
+void MergingCursor::Advance(Move&& move) {
+  const bool has_equals = runner_up_is_equal_;
+  if (has_equals) {
+    last_key_.assign(key());
+  }
+  do {
+    const std::size_t winner = tree_.winner();
+    MoveSource(winner, move);
+    if (sources_[winner].valid() && !sources_[winner].has_prefix()) [[unlikely]] {
+      FindPrefix();
+    } else {
+      tree_.Replay();
+    }
+  } while (has_equals && sources_[tree_.winner()].valid() &&
+           sources_[tree_.winner()].key() == last_key_);
+  ShowWinner();
+}
+
+// Sources behind the current one stand on its far side or on the key itself: all are positioned
+// anew, next to the key in the other direction.
+void MergingCursor::TurnAround(Direction direction) {
+  last_key_.assign(key());
+  if (direction == Direction::kForward) {
+    MoveAll(direction, [this](auto& cursor) {
+      cursor.Seek(last_key_);
+      if (cursor.valid() && cursor.key() == last_key_) {
+        cursor.Next();
+      }
+    });
+  } else {
+    MoveAll(direction, [this](auto& cursor) {
+      cursor.SeekForPrev(last_key_);
+      if (cursor.valid() && cursor.key() == last_key_) {
+        cursor.Prev();
+      }
+    });
+  }
+}
+
+void MergingCursor::ShowWinner() {
+  run_left_ = 0;
+  MergeSource& winner = sources_[tree_.winner()];
+  current_ = nullptr;
+  if (error_ || !winner.valid() || IsBeyondBound(winner.key())) {
+    return;
+  }
+  current_ = &winner;
+  MergeSource& candidate = sources_[tree_.runner_up()];
+  const MergeSource* runner_up = &candidate == &winner || !candidate.valid() ? nullptr : &candidate;
+  runner_up_is_equal_ = runner_up != nullptr && runner_up->head() == winner.head() &&
+                        runner_up->key() == winner.key();
+  RunCursor* run = winner.run();
+  if (run != nullptr && !runner_up_is_equal_ && (last_winner_ == &winner || runner_up == nullptr)) {
+    run_left_ = RunLength(run->table_cursor(), runner_up);
+  }
+  last_winner_ = &winner;
+}
+
+bool MergingCursor::IsBeyondBound(std::string_view key) const {
+  return direction_ == Direction::kForward ? bounds_.upper && key >= *bounds_.upper
+                                           : key < bounds_.lower;
+}
+
+// How many steps the table's cursor can take within its block before it comes to the runner-up's
+// key or to the bound.
+std::uint32_t MergingCursor::RunLength(Table::Cursor& table, const MergeSource* runner_up) const {
+  if (direction_ == Direction::kForward) {
+    std::uint32_t steps =
+        runner_up != nullptr ? table.StepsBefore(runner_up->key()) : table.StepsForward();
+    return bounds_.upper && steps > 0 ? std::min(steps, table.StepsBefore(*bounds_.upper)) : steps;
+  }
+  std::uint32_t steps =
+      runner_up != nullptr ? table.StepsAfter(runner_up->key()) : table.StepsBackward();
+  if (bounds_.lower.empty() || steps == 0) {
+    return steps;
+  }
+  return std::min(steps, table.StepsDownTo(bounds_.lower));
+}
+
+}  // namespace firn

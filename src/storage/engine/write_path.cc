@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/write_path.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/epoch.h"
+#include "base/propagate.h"
+#include "storage/wal/operations.h"
+
+namespace firn {
+namespace {
+
+// Requests are appended as one record up to this size, and more follow in the next.
+constexpr std::size_t kRecordBytesSoft = std::size_t{1} << 20;
+
+void SetAll(const CommitQueue::Group& group, std::size_t first, std::size_t end,
+            const Error& error) {
+  for (std::size_t i = first; i < end; ++i) {
+    group[i]->result = error;
+  }
+}
+
+}  // namespace
+
+void WritePath::Begin(Start start) {
+  log_ = std::move(start.log);
+  last_sequence_ = start.last_sequence.value;
+  applied_index_ = start.applied_index;
+  active_ticket_ = start.next_ticket;
+  active_ = parts_.view->Get()->active;
+  // Memtables may take three quarters of the budget together, the active one included.
+  const std::size_t memtables =
+      parts_.options.memory_budget_bytes / 4 * 3 / parts_.options.memtable_bytes;
+  frozen_max_ = std::max<std::size_t>(2, memtables) - 1;
+  parts_.visible_sequence.store(last_sequence_, std::memory_order_release);
+}
+
+Result<void> WritePath::Write(CommitRequest& request, Durability durability) {
+  FIRN_TRY(parts_.health.CheckWritable());
+  if (active_is_full_.load(std::memory_order_relaxed)) [[unlikely]] {
+    FIRN_TRY(AwaitMemory());
+  }
+  queue_.Commit(request, [this](const CommitQueue::Group& group) { CommitGroup(group); });
+  if (!request.result) [[unlikely]] {
+    return request.result;
+  }
+  if (durability == Durability::kDisk && log_ != nullptr) {
+    FIRN_TRY(SyncLog());
+  }
+  if (parts_.controller.under_pressure()) [[unlikely]] {
+    PauseFor(request.user_bytes());
+  }
+  return {};
+}
+
+void WritePath::CommitGroup(const CommitQueue::Group& group) {
+  for (std::size_t next = 0; next < group.size();) {
+    CommitRequest& request = *group[next];
+    if (closed_) {
+      request.result = Error{ErrorCode::kClosed, "the database is closed"};
+      ++next;
+    } else if (request.exclusive != nullptr) {
+      request.result = (*request.exclusive)();
+      ++next;
+    } else {
+      next = CommitSome(group, next);
+    }
+  }
+}
+
+// Commits the requests from `first` on that go into one record; returns the first that does not.
+std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t first) {
+  std::size_t end = first;
+  for (std::size_t bytes = 0; end < group.size() && group[end]->exclusive == nullptr; ++end) {
+    if (bytes > 0 && bytes + group[end]->user_bytes() > kRecordBytesSoft) {
+      break;
+    }
+    bytes += group[end]->user_bytes();
+  }
+  if (ActiveIsFull() && parts_.view->Get()->frozen_newest_first.size() < frozen_max_) {
+    if (Result<std::uint64_t> switched = SwitchMemtable(); !switched) {
+      SetAll(group, first, end, switched.error());
+      return end;
+    }
+  }
+  if (log_ != nullptr) {
+    if (Result<void> appended = Append(group, first, end); !appended) {
+      StopUnlessFull(appended.error());
+      SetAll(group, first, end, appended.error());
+      return end;
+    }
+    appended_.fetch_add(1, std::memory_order_release);
+  }
+  for (std::size_t i = first; i < end; ++i) {
+    Insert(*group[i]);
+  }
+  parts_.visible_sequence.store(last_sequence_, std::memory_order_release);
+  active_is_full_.store(ActiveIsFull(), std::memory_order_relaxed);
+  return end;
+}
+
+Result<void> WritePath::Append(const CommitQueue::Group& group, std::size_t first,
+                               std::size_t end) {
+  append_parts_.clear();
+  // Sized beforehand: the parts point into it.
+  append_heads_.resize((end - first) * kOperationHeadBytesMax);
+  char* head = append_heads_.data();
+  for (std::size_t i = first; i < end; ++i) {
+    const CommitRequest& request = *group[i];
+    if (!request.operations.empty()) {
+      append_parts_.push_back(request.operations);
+      continue;
+    }
+    char* const start = head;
+    head = StoreOperationHead(start,
+                              {.kind = request.kind, .key = request.key, .value = request.value});
+    append_parts_.emplace_back(start, static_cast<std::size_t>(head - start));
+    append_parts_.push_back(request.key);
+    append_parts_.push_back(request.value);
+  }
+  return log_->Append(SequenceNumber{last_sequence_ + 1}, append_parts_);
+}
+
+void WritePath::Insert(const CommitRequest& request) {
+  if (request.applied_index) {
+    applied_index_ = std::max(applied_index_, *request.applied_index);
+  }
+  AddAlone(parts_.write_counters.writes, 1);
+  AddAlone(parts_.write_counters.user_bytes, request.user_bytes());
+  if (request.operations.empty()) {
+    active_->Insert(SequenceNumber{++last_sequence_}, request.kind, request.key, request.value);
+    return;
+  }
+  const Result<void> decoded =
+      VisitOperations(request.operations, [this](const BatchOperation& operation) -> Result<void> {
+        active_->Insert(SequenceNumber{++last_sequence_}, operation.kind, operation.key,
+                        operation.value);
+        return {};
+      });
+  FIRN_CHECK(decoded.has_value());  // It was checked before it was let in.
+}
+
+// A log that found no space has lost nothing and may find some the next time.
+void WritePath::StopUnlessFull(const Error& error) {
+  if (error.code != ErrorCode::kNoSpace) {
+    parts_.health.Stop(error);
+  }
+}
+
+bool WritePath::ActiveIsFull() const {
+  return active_->memory_bytes() >= parts_.memtable_bytes.load(std::memory_order_relaxed) &&
+         !active_->empty();
+}
+
+Result<std::uint64_t> WritePath::SwitchMemtable() {
+  FrozenMemtable frozen{.memtable = active_,
+                        .ticket = active_ticket_,
+                        .next_wal = {},
+                        .last_sequence = {last_sequence_},
+                        .applied_index = applied_index_};
+  if (log_ != nullptr) {
+    Result<WalNumber> segment = log_->StartSegment();
+    if (!segment) {
+      StopUnlessFull(segment.error());
+      return std::move(segment).error();
+    }
+    frozen.next_wal = *segment;
+  }
+  active_ = std::make_shared<Memtable>();
+  parts_.view->Change([&](View& view) {
+    view.frozen_newest_first.insert(view.frozen_newest_first.begin(), std::move(frozen));
+    view.active = active_;
+  });
+  active_is_full_.store(false, std::memory_order_relaxed);
+  flusher_.Kick();
+  return active_ticket_++;
+}
+
+Result<void> WritePath::AwaitMemory() {
+  const auto start = parts_.Now();
+  if (parts_.view->Get()->frozen_newest_first.size() < frozen_max_) {
+    return {};  // The next commit freezes the memtable and goes on.
+  }
+  flusher_.Kick();
+  Result<void> room = flusher_.AwaitFewerThan(frozen_max_);
+  Add(parts_.write_counters.delays, 1);
+  Add(parts_.write_counters.delay_memtables_ns,
+      static_cast<std::uint64_t>((parts_.Now() - start).count()));
+  return room;
+}
+
+void WritePath::PauseFor(std::uint64_t bytes) {
+  const auto delay = parts_.controller.Charge(bytes, parts_.Now());
+  if (!delay) {
+    return;
+  }
+  parts_.environment.scheduler->Pause(delay->duration);
+  Add(parts_.write_counters.delays, 1);
+  Add(delay->cause == DelayCause::kLevel0 ? parts_.write_counters.delay_level0_ns
+                                          : parts_.write_counters.delay_debt_ns,
+      static_cast<std::uint64_t>(delay->duration.count()));
+}
+
+Result<void> WritePath::SyncLog() {
+  const std::uint64_t appended = appended_.load(std::memory_order_acquire);
+  Result<void> synced = log_->Sync();
+  if (!synced) {
+    parts_.health.Stop(synced.error());
+    return synced;
+  }
+  std::uint64_t before = synced_.load(std::memory_order_relaxed);
+  while (before < appended &&
+         !synced_.compare_exchange_weak(before, appended, std::memory_order_relaxed)) {
+  }
+  return {};
+}
+
+Result<void> WritePath::Sync() {
+  FIRN_TRY(parts_.health.CheckWritable());
+  return log_ == nullptr ? Result<void>() : SyncLog();
+}
+
+Result<void> WritePath::RunExclusively(const std::function<Result<void>()>& action) {
+  CommitRequest request;
+  request.exclusive = &action;
+  queue_.Commit(request, [this](const CommitQueue::Group& group) { CommitGroup(group); });
+  return std::move(request.result);
+}
+
+Result<std::uint64_t> WritePath::Freeze() {
+  std::uint64_t ticket = 0;
+  FIRN_TRY(RunExclusively([this, &ticket]() -> Result<void> {
+    FIRN_TRY(parts_.health.CheckWritable());
+    const std::uint64_t expected = active_ticket_;
+    flusher_.Expect(expected);
+    Result<std::uint64_t> switched = SwitchMemtable();
+    if (!switched) {
+      flusher_.Forget(expected);
+      return std::move(switched).error();
+    }
+    ticket = *switched;
+    return {};
+  }));
+  return ticket;
+}
+
+void WritePath::Tick() {
+  if (log_ != nullptr && !parts_.health.stopped()) {
+    if (appended_.load(std::memory_order_acquire) != synced_.load(std::memory_order_relaxed)) {
+      static_cast<void>(SyncLog());  // A failure has ended writing and is told to the next writer.
+    } else {
+      static_cast<void>(RunExclusively([this] { return log_->MarkSynced(); }));
+    }
+  }
+  if (parts_.health.no_space()) {
+    flusher_.Kick();
+  }
+  if (EpochRetiredBytes() > 0) {
+    CollectEpochs();
+  }
+}
+
+Result<void> WritePath::Close() {
+  return RunExclusively([this]() -> Result<void> {
+    closed_ = true;
+    if (log_ == nullptr || parts_.health.stopped()) {
+      return {};
+    }
+    FIRN_TRY(SyncLog());
+    FIRN_TRY(log_->MarkSynced());
+    return log_->Sync();
+  });
+}
+
+Result<void> WritePath::ReleaseLog(WalNumber min_live) {
+  return log_ == nullptr ? Result<void>() : log_->Release(min_live);
+}
+
+LogCounters WritePath::log_counters() const {
+  return log_ == nullptr ? LogCounters{} : log_->counters();
+}
+
+}  // namespace firn
