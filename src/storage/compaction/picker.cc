@@ -196,8 +196,10 @@ std::optional<CompactionPlan> PickDeep(const Version& version, const LevelLimits
       due.push_back(level);
     }
   }
-  std::ranges::stable_sort(due, [&](int a, int b) {
-    return Fullness(version, a, limits) > Fullness(version, b, limits);
+  std::ranges::sort(due, [&](int a, int b) {
+    const double left = Fullness(version, a, limits);
+    const double right = Fullness(version, b, limits);
+    return left != right ? left > right : a < b;
   });
   for (int level : due) {
     if (auto plan = PickTable(version, level, busy)) {
