@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What stands behind firn::Iterator: a merging cursor over one View, without the tombstones. Holds
-// the engine, the View and, if one was given, the snapshot.
+// the View, the directory's lock and, if one was given, the snapshot.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace firn::internal {
 class DatabaseIterator {
  public:
   struct Setup {
-    std::shared_ptr<const Engine> engine;
+    std::shared_ptr<const FileLock> lock;
     std::shared_ptr<const View> view;
     SequenceNumber sequence;
     ScanBounds bounds;

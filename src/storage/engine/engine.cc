@@ -85,9 +85,6 @@ Engine::~Engine() {
   static_cast<void>(Close());
   parts_.view.reset();
   CollectEpochs();
-  if (lock_ != nullptr && fork_generation_ == ForkGeneration()) {
-    static_cast<void>(parts_.tables->DeleteNoted());
-  }
 }
 
 Result<void> Engine::Close() {
@@ -111,7 +108,20 @@ Result<void> Engine::Close() {
   compactor_.Stop();
   flusher_.Stop();
   Result<void> closed = write_path_.Close();
+  // Handles that are left keep the directory locked, and without any it may be opened again.
+  if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted && closed) {
+    closed = std::move(deleted);
+  }
+  {
+    MutexLock lock(lock_mutex_);
+    lock_.reset();
+  }
   return result ? std::move(closed) : std::move(result);
+}
+
+std::shared_ptr<const FileLock> Engine::LockReference() const {
+  MutexLock lock(lock_mutex_);
+  return lock_;
 }
 
 Result<void> Engine::CheckOpen() const {
@@ -241,7 +251,7 @@ Result<std::optional<PinnedValue>> Engine::GetPinned(std::string_view key,
     return std::optional<PinnedValue>();
   }
   auto handle = std::make_shared<internal::PinnedHandle>();
-  handle->engine = shared_from_this();
+  handle->lock = LockReference();
   // The view keeps memtables and, through its tables, cached blocks' owners; the block is kept by
   // itself, since the cache may drop it.
   handle->block = scope.block();
@@ -285,7 +295,7 @@ Iterator Engine::NewIterator(const ScanOptions& options) const {
   }
   return Iterator(std::make_unique<internal::DatabaseIterator>(
       internal::DatabaseIterator::Setup{
-          .engine = shared_from_this(),
+          .lock = LockReference(),
           .view = std::move(view),
           .sequence =
               options.snapshot != nullptr ? SequenceNumber{options.snapshot->sequence()} : latest,
@@ -325,7 +335,8 @@ Result<CompactionResult> Engine::CompactLevel(int level) {
 }
 
 void Engine::SetMemtableBytes(std::size_t bytes) {
-  parts_.memtable_bytes.store(std::min(bytes, parts_.options.memory_budget_bytes / 4),
+  const std::size_t bytes_max = parts_.options.memory_budget_bytes / 4;
+  parts_.memtable_bytes.store(std::clamp<std::size_t>(bytes, 1, bytes_max),
                               std::memory_order_relaxed);
 }
 

@@ -59,11 +59,13 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<LevelInfo> Levels() const;
   Statistics GetStatistics() const;
   std::uint64_t AppliedIndex() const;
-  // Freezes memtables of this size from now on.
+  // Freezes memtables of this size from now on; at most a quarter of the budget.
   void SetMemtableBytes(std::size_t bytes);
 
   std::shared_ptr<const View> CurrentViewReference() const { return parts_.view->Get(); }
   const EngineParts& parts() const { return parts_; }
+  // What a handle holds so that nobody else opens the directory under it.
+  std::shared_ptr<const FileLock> LockReference() const;
   // kCorruption when an invariant of the tree, or between it and the directory, is broken.
   Result<void> CheckInvariants() const;
 
@@ -87,7 +89,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void CountRead(const ReadTrace& trace, bool found) const;
 
   mutable EngineParts parts_;
-  std::unique_ptr<FileLock> lock_;  // Null when read-only.
+  mutable Mutex lock_mutex_;
+  // Null when read-only, and after Close. Each handle has a reference of its own.
+  std::shared_ptr<const FileLock> lock_ FIRN_GUARDED_BY(lock_mutex_);
   Installer installer_{parts_};
   Flusher flusher_;
   Compactor compactor_{parts_, installer_, flusher_};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the public handles hold. Each shares ownership of the engine, so that it may outlive the
-// Database it came from.
+// What the public handles hold. Each shares ownership of what it reads and of the directory's lock,
+// so that it may outlive the Database it came from, and nobody changes the files under it.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,10 @@ class DatabaseHandle {
 class SnapshotHandle {
  public:
   SnapshotHandle(std::shared_ptr<const Engine> engine, SnapshotList& list)
-      : engine_(std::move(engine)), list_(list), sequence_(list.Take()) {}
+      : engine_(std::move(engine)),
+        lock_(engine_->LockReference()),
+        list_(list),
+        sequence_(list.Take()) {}
   ~SnapshotHandle() { list_.Release(sequence_); }
   SnapshotHandle(const SnapshotHandle&) = delete;
   SnapshotHandle& operator=(const SnapshotHandle&) = delete;
@@ -35,14 +38,15 @@ class SnapshotHandle {
 
  private:
   const std::shared_ptr<const Engine> engine_;
+  const std::shared_ptr<const FileLock> lock_;
   SnapshotList& list_;
   const SequenceNumber sequence_;
 };
 
-// Members go in reverse order: the block before the view before the engine.
+// Members go in reverse order: the block before the view before the lock.
 class PinnedHandle {
  public:
-  std::shared_ptr<const Engine> engine;
+  std::shared_ptr<const FileLock> lock;
   std::shared_ptr<const ReadOwner> view;
   ReadScope::BlockReference block;
 };

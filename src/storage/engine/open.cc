@@ -69,6 +69,7 @@ class Opener {
                  ? BusyError(parts_.environment.files.get(), parts_.directory)
                  : std::move(lock).error();
     }
+    MutexLock guard(engine_->lock_mutex_);
     engine_->lock_ = *std::move(lock);
     return {};
   }
@@ -253,7 +254,7 @@ Result<std::shared_ptr<Engine>> Engine::Open(Environment environment, const std:
   FIRN_TRY(CheckOptions(options));
   FIRN_TRY_ASSIGN(std::shared_ptr<Engine> engine,
                   Opener(std::move(environment), directory, options).Run());
-  RegisterEngine(engine);
+  RegisterLock(engine->parts().environment.files.get(), directory, engine->LockReference());
   return engine;
 }
 

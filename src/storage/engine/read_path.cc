@@ -39,6 +39,7 @@ Result<Found> Read(const View& view, const Lookup& lookup, ReadScope& scope, Rea
     }
   }
   trace.source = 0;
+  trace.levels_checked = view.version->deepest_level() < 0 ? 0 : 1;
   for (const auto& table : view.version->level0_newest_first()) {
     if (!MayHold(table->meta(), lookup.key)) {
       continue;
@@ -49,6 +50,7 @@ Result<Found> Read(const View& view, const Lookup& lookup, ReadScope& scope, Rea
   }
   for (int level = 1; level <= view.version->deepest_level(); ++level) {
     trace.source = level;
+    trace.levels_checked = level + 1;
     const TableFile* table = view.version->sorted_level(level).TableFor(lookup.key);
     if (table == nullptr) {
       continue;

@@ -16,7 +16,8 @@ struct ReadTrace {
   static constexpr int kNowhere = -2;
   static constexpr int kMemtable = -1;
 
-  int source = kNowhere;  // A level, or one of the above.
+  int source = kNowhere;   // A level, or one of the above.
+  int levels_checked = 0;  // From level 0 down, levels without a table on the way included.
 };
 
 // The newest version of the key at or below the lookup's sequence, a tombstone included. `scope`

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/mutex.h"
-#include "storage/engine/engine.h"
 
 namespace firn {
 namespace {
@@ -14,7 +13,7 @@ using Place = std::pair<const FileSystem*, std::string>;
 
 struct Registry {
   Mutex mutex;
-  std::map<Place, std::weak_ptr<Engine>> engines FIRN_GUARDED_BY(mutex);
+  std::map<Place, std::weak_ptr<const FileLock>> locks FIRN_GUARDED_BY(mutex);
 };
 
 // Never destroyed: databases may be closed after main has ended.
@@ -23,29 +22,26 @@ Registry& TheRegistry() {
   return registry;
 }
 
-Place PlaceOf(const Engine& engine) {
-  return {engine.parts().environment.files.get(), engine.parts().directory};
-}
-
 }  // namespace
 
-void RegisterEngine(const std::shared_ptr<Engine>& engine) {
-  if (engine->parts().options.read_only) {
+void RegisterLock(const FileSystem* files, const std::string& directory,
+                  const std::shared_ptr<const FileLock>& lock) {
+  if (lock == nullptr) {
     return;
   }
   Registry& registry = TheRegistry();
-  MutexLock lock(registry.mutex);
-  std::erase_if(registry.engines, [](const auto& entry) { return entry.second.expired(); });
-  registry.engines[PlaceOf(*engine)] = engine;
+  MutexLock guard(registry.mutex);
+  std::erase_if(registry.locks, [](const auto& entry) { return entry.second.expired(); });
+  registry.locks[{files, directory}] = lock;
 }
 
 Error BusyError(const FileSystem* files, const std::string& directory) {
   Registry& registry = TheRegistry();
   long handles = 0;
   {
-    MutexLock lock(registry.mutex);
-    const auto found = registry.engines.find({files, directory});
-    handles = found == registry.engines.end() ? 0 : found->second.use_count();
+    MutexLock guard(registry.mutex);
+    const auto found = registry.locks.find({files, directory});
+    handles = found == registry.locks.end() ? 0 : found->second.use_count();
   }
   const std::string holder =
       handles == 0 ? "another process"

@@ -12,6 +12,9 @@
 namespace firn {
 namespace {
 
+// A memtable takes a few KiB before it holds anything, so smaller limits are held against its data.
+constexpr std::size_t kMemtableMemoryMin = std::size_t{8} << 10;
+
 // Requests are appended as one record up to this size, and more follow in the next.
 constexpr std::size_t kRecordBytesSoft = std::size_t{1} << 20;
 
@@ -30,10 +33,6 @@ void WritePath::Begin(Start start) {
   applied_index_ = start.applied_index;
   active_ticket_ = start.next_ticket;
   active_ = parts_.view->Get()->active;
-  // Memtables may take three quarters of the budget together, the active one included.
-  const std::size_t memtables =
-      parts_.options.memory_budget_bytes / 4 * 3 / parts_.options.memtable_bytes;
-  frozen_max_ = std::max<std::size_t>(2, memtables) - 1;
   parts_.visible_sequence.store(last_sequence_, std::memory_order_release);
 }
 
@@ -79,7 +78,7 @@ std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t f
     }
     bytes += group[end]->user_bytes();
   }
-  if (ActiveIsFull() && parts_.view->Get()->frozen_newest_first.size() < frozen_max_) {
+  if (ActiveIsFull() && parts_.view->Get()->frozen_newest_first.size() < FrozenMax()) {
     if (Result<std::uint64_t> switched = SwitchMemtable(); !switched) {
       SetAll(group, first, end, switched.error());
       return end;
@@ -149,9 +148,19 @@ void WritePath::StopUnlessFull(const Error& error) {
   }
 }
 
+// Memtables may take three quarters of the budget together, the active one included.
+std::size_t WritePath::FrozenMax() const {
+  const std::size_t each =
+      std::max(parts_.memtable_bytes.load(std::memory_order_relaxed), kMemtableMemoryMin);
+  const std::size_t memtables = parts_.options.memory_budget_bytes / 4 * 3 / each;
+  return std::max<std::size_t>(2, memtables) - 1;
+}
+
 bool WritePath::ActiveIsFull() const {
-  return active_->memory_bytes() >= parts_.memtable_bytes.load(std::memory_order_relaxed) &&
-         !active_->empty();
+  const std::size_t limit = parts_.memtable_bytes.load(std::memory_order_relaxed);
+  const bool is_full = active_->memory_bytes() >= std::max(limit, kMemtableMemoryMin) ||
+                       (limit < kMemtableMemoryMin && active_->data_bytes() >= limit);
+  return is_full && !active_->empty();
 }
 
 Result<std::uint64_t> WritePath::SwitchMemtable() {
@@ -180,11 +189,11 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
 
 Result<void> WritePath::AwaitMemory() {
   const auto start = parts_.Now();
-  if (parts_.view->Get()->frozen_newest_first.size() < frozen_max_) {
+  if (parts_.view->Get()->frozen_newest_first.size() < FrozenMax()) {
     return {};  // The next commit freezes the memtable and goes on.
   }
   flusher_.Kick();
-  Result<void> room = flusher_.AwaitFewerThan(frozen_max_);
+  Result<void> room = flusher_.AwaitFewerThan(FrozenMax());
   Add(parts_.write_counters.delays, 1);
   Add(parts_.write_counters.delay_memtables_ns,
       static_cast<std::uint64_t>((parts_.Now() - start).count()));

@@ -60,6 +60,7 @@ class WritePath {
   void Insert(const CommitRequest& request);
   Result<std::uint64_t> SwitchMemtable();
   bool ActiveIsFull() const;
+  std::size_t FrozenMax() const;  // How many memtables may wait to be flushed.
 
   Result<void> RunExclusively(const std::function<Result<void>()>& action);
   Result<void> AwaitMemory();
@@ -70,7 +71,6 @@ class WritePath {
   EngineParts& parts_;
   Flusher& flusher_;
   CommitQueue queue_;
-  std::size_t frozen_max_ = 1;
   std::unique_ptr<Log> log_;
 
   // Of the holder of the right to commit.
