@@ -98,6 +98,9 @@ Result<Block> Block::Parse(std::string_view bytes) {
   if (auto wrong = block.CheckStamps(); !wrong.empty()) {
     return Bad(wrong);
   }
+  if (auto wrong = block.CheckOrder(); !wrong.empty()) {
+    return Bad(wrong);
+  }
   return block;
 }
 
@@ -208,6 +211,33 @@ std::string_view Block::CheckStamps() const {
     return "sequences out of range";
   }
   return {};
+}
+
+std::string_view Block::CheckOrder() const {
+  for (std::uint32_t i = 0; i + 1 < count_; ++i) {
+    const std::uint64_t head = Head(i);
+    const std::uint64_t next = Head(i + 1);
+    if (head < next) [[likely]] {
+      continue;
+    }
+    const int order = head > next ? 1 : CompareToNext(i);
+    if (order > 0 || (order == 0 && sequence(i) <= sequence(i + 1))) {
+      return "entries out of order";
+    }
+    if (order == 0 && !multi_version()) {
+      return "several versions of a key and no flag that says so";
+    }
+  }
+  return {};
+}
+
+int Block::CompareToNext(std::uint32_t i) const {
+  const std::size_t length = HeadLength(i);
+  const std::size_t next = HeadLength(i + 1);
+  if (length != next) {
+    return length < next ? -1 : 1;
+  }
+  return Tail(i).compare(Tail(i + 1));
 }
 
 int Block::ComparePrefix(std::string_view key) const {

@@ -2,8 +2,7 @@
 //
 // Reads a block in place (block_format.h). Parse checks everything that later accesses rely on,
 // once, so that they need no bounds checks: no bytes with a right checksum, hostile ones included,
-// make them leave the block. It does not check that keys ascend; Table::Verify does. Every entry is
-// addressable in O(1).
+// make them leave the block, and the entries are in order. Every entry is addressable in O(1).
 //
 // A Block is a view: whoever holds the bytes outlives it. Immutable, so thread-safe.
 #pragma once
@@ -47,9 +46,6 @@ class Block {
   // Each requires i < count().
   // Negative when entry i's key comes before `key`, positive when after.
   int CompareKey(std::uint32_t i, std::string_view key) const;
-  bool SameKey(std::uint32_t i, std::uint32_t j) const {
-    return Head(i) == Head(j) && HeadLength(i) == HeadLength(j) && Tail(i) == Tail(j);
-  }
   std::size_t KeyBytes(std::uint32_t i) const {
     return prefix_bytes_ + HeadLength(i) + static_cast<std::size_t>(TailEnd(i + 1) - TailEnd(i));
   }
@@ -134,6 +130,7 @@ class Block {
   std::string_view CheckColumns(std::size_t bytes);
   std::string_view CheckKeys() const;
   std::string_view CheckStamps() const;
+  std::string_view CheckOrder() const;
   // The entries whose heads equal that of `key`, which starts with the prefix; empty at the place
   // where they would be.
   Bounds EqualHeads(std::string_view key) const;
@@ -141,6 +138,8 @@ class Block {
   std::uint32_t LowerInRun(Bounds run, std::string_view suffix, SequenceNumber as_of) const;
   int ComparePrefix(std::string_view key) const;
   int CompareSuffix(std::uint32_t i, std::string_view suffix) const;
+  // The order of the entries i and i + 1, which have equal heads.
+  int CompareToNext(std::uint32_t i) const;
 
   const char* data_ = nullptr;
   std::uint32_t count_ = 0;

@@ -6,6 +6,8 @@
 // other things that wait for the epoch may need it.
 #include "storage/table/block_cache.h"
 
+#include <algorithm>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -151,6 +153,8 @@ void BlockCache::Remove(std::span<BlockSlot> slots) {
       }
     }
   }
+  // In the order of their memory, so that whole pieces of it come free one after the other.
+  std::sort(removed.begin(), removed.end(), std::less<>());
   Retire(removed);
 }
 

@@ -132,7 +132,7 @@ TEST(BlockMemory, GivesMemoryBackWhenSizesChange) {
   };
   std::vector<Allocation> live(4000);
   std::size_t live_bytes_max = 0;
-  for (const std::size_t size : {9000, 5000, 17'000, 1200, 33'000, 9000}) {
+  for (const std::size_t size : {9000u, 5000u, 17'000u, 1200u, 33'000u, 9000u}) {
     for (std::size_t i = 0; i < 3 * live.size(); ++i) {
       Allocation& allocation = live[random.Below(live.size())];
       if (allocation.memory != nullptr) {
@@ -146,6 +146,7 @@ TEST(BlockMemory, GivesMemoryBackWhenSizesChange) {
     }
     const auto usage = block_memory::CurrentUsage();
     live_bytes_max = std::max(live_bytes_max, usage.live_bytes);
+    EXPECT_LE(usage.free_bytes, usage.live_bytes / 5 + (std::size_t{6} << 20)) << size;
   }
   EXPECT_GT(live_bytes_max, 4000u * 9000);
   for (const Allocation& allocation : live) {

@@ -6,7 +6,8 @@
 //   Chunk | u16 free[slots] | u8 is_free[slots] | slot 0 | slot 1 | …
 //
 // A slot knows its chunk by its address, as chunks are aligned to their size. Nothing is kept in
-// free slots, whose pages may be given back; the chunk knows page by page what it holds.
+// free slots, whose pages may be given back; the chunk knows page by page what it holds. An empty
+// chunk is spare: it serves the next class that needs one, or is unmapped when too much is free.
 #include "storage/table/block_memory.h"
 
 #include <sys/mman.h>
@@ -69,6 +70,7 @@ struct Chunk {
   std::size_t slot_bytes;
   std::uint32_t slots;
   std::uint32_t free_count;
+  std::uint32_t freed_count;    // Since pages were last given back.
   std::uint32_t list_position;  // Among the chunks of its class that have free slots.
   bool huge_pages;
   std::bitset<kPages> given_back;  // Pages that hold no memory until touched.
@@ -103,6 +105,8 @@ struct Arena {
   std::array<SizeClass, kClasses> classes;
   std::atomic<std::size_t> live_bytes{0};
   std::atomic<std::size_t> held_bytes{0};  // Mapped, except for pages given back.
+  Mutex spares_mutex;                      // Taken with or without the mutex of a class.
+  std::vector<Chunk*> spares FIRN_GUARDED_BY(spares_mutex);  // Empty, of no class.
 };
 
 // Never destroyed: blocks may be freed after main has ended.
@@ -127,29 +131,65 @@ void* MapChunk() {
   return wide + before;
 }
 
-Chunk* MakeChunk(Arena& arena, std::size_t slot_bytes, bool huge_pages) {
-  void* memory = MapChunk();
-  if (huge_pages) {
-    madvise(memory, kChunkBytes, MADV_HUGEPAGE);  // Slower where it is refused, nothing else.
-  }
+// Lays out a chunk of whole memory, of which the pages in `given_back` are not there yet.
+Chunk* FormatChunk(void* memory, std::size_t slot_bytes, bool huge_pages,
+                   const std::bitset<kPages>& given_back) {
   std::size_t slots = kChunkBytes / slot_bytes;
   while (Chunk::HeaderBytes(slots) + slots * slot_bytes > kChunkBytes) {
     --slots;
   }
   auto count = static_cast<std::uint32_t>(slots);
-  auto* chunk = new (memory) Chunk{slot_bytes, count, count, 0, huge_pages, {}};
-  if (!huge_pages) {
-    // A huge page comes as a whole, small ones when they are touched.
-    for (std::size_t page = PageOf(chunk, chunk->Slot(0) + kPage - 1); page < kPages; ++page) {
-      chunk->given_back.set(page);
-    }
+  auto* chunk = new (memory) Chunk{slot_bytes, count, count, 0, 0, huge_pages, given_back};
+  for (std::size_t page = 0; page <= PageOf(chunk, chunk->Slot(0) - 1); ++page) {
+    chunk->given_back.reset(page);
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     chunk->free()[i] = static_cast<std::uint16_t>(count - 1 - i);
     chunk->is_free()[i] = 1;
   }
-  arena.held_bytes.fetch_add(HeldBytes(*chunk), std::memory_order_relaxed);
   return chunk;
+}
+
+Chunk* TakeSpare(Arena& arena) {
+  MutexLock lock(arena.spares_mutex);
+  if (arena.spares.empty()) {
+    return nullptr;
+  }
+  Chunk* spare = arena.spares.back();
+  arena.spares.pop_back();
+  return spare;
+}
+
+Chunk* MakeChunk(Arena& arena, std::size_t slot_bytes, bool huge_pages) {
+  std::size_t held_before = 0;
+  Chunk* chunk = TakeSpare(arena);
+  if (chunk != nullptr) {
+    held_before = HeldBytes(*chunk);
+    const std::bitset<kPages> given_back = chunk->given_back;
+    chunk = FormatChunk(chunk, slot_bytes, chunk->huge_pages, given_back);
+  } else {
+    void* memory = MapChunk();
+    std::bitset<kPages> given_back;
+    if (huge_pages) {
+      madvise(memory, kChunkBytes, MADV_HUGEPAGE);  // Slower where it is refused, nothing else.
+    } else {
+      given_back.set();  // A huge page comes as a whole, small ones when they are touched.
+    }
+    chunk = FormatChunk(memory, slot_bytes, huge_pages, given_back);
+  }
+  arena.held_bytes.fetch_add(HeldBytes(*chunk) - held_before, std::memory_order_relaxed);
+  return chunk;
+}
+
+// Returns whether there was one to drop.
+bool DropSpare(Arena& arena) {
+  Chunk* spare = TakeSpare(arena);
+  if (spare == nullptr) {
+    return false;
+  }
+  arena.held_bytes.fetch_sub(HeldBytes(*spare), std::memory_order_relaxed);
+  munmap(spare, kChunkBytes);
+  return true;
 }
 
 void ListChunk(SizeClass& size_class, Chunk* chunk) FIRN_REQUIRES(size_class.mutex) {
@@ -164,26 +204,36 @@ void UnlistChunk(SizeClass& size_class, const Chunk* chunk) FIRN_REQUIRES(size_c
   size_class.with_room.pop_back();
 }
 
-// Gives back the whole pages of free slot `i` and of its free neighbours.
-void GiveBackPages(Arena& arena, Chunk* chunk, std::uint32_t i) {
-  const bool before = i > 0 && chunk->is_free()[i - 1] != 0;
-  const bool after = i + 1 < chunk->slots && chunk->is_free()[i + 1] != 0;
-  const std::size_t first = PageOf(chunk, chunk->Slot(before ? i - 1 : i) + kPage - 1);
-  const std::size_t end = PageOf(chunk, chunk->Slot(after ? i + 2 : i + 1));
+// Gives back the whole pages of a run of free slots. Returns how many had been there.
+std::size_t GiveBackRun(Chunk* chunk, std::size_t first_slot, std::size_t end_slot) {
+  const std::size_t first = PageOf(chunk, chunk->Slot(first_slot) + kPage - 1);
+  const std::size_t end = PageOf(chunk, chunk->Slot(end_slot));
   std::size_t pages = 0;
   for (std::size_t page = first; page < end; ++page) {
     pages += chunk->given_back[page] ? 0 : 1;
     chunk->given_back.set(page);
   }
-  if (pages == 0) {
-    return;
+  if (pages != 0) {
+    madvise(reinterpret_cast<char*>(chunk) + first * kPage, (end - first) * kPage, MADV_DONTNEED);
   }
+  return pages;
+}
+
+void GiveBackPages(Arena& arena, Chunk* chunk) {
   if (chunk->huge_pages) {
     // Else the system might put huge pages together again, with the freed memory in them.
     madvise(chunk, kChunkBytes, MADV_NOHUGEPAGE);
     chunk->huge_pages = false;
   }
-  madvise(reinterpret_cast<char*>(chunk) + first * kPage, (end - first) * kPage, MADV_DONTNEED);
+  std::size_t pages = 0;
+  for (std::size_t slot = 0; slot < chunk->slots; ++slot) {
+    const std::size_t first = slot;
+    while (slot < chunk->slots && chunk->is_free()[slot] != 0) {
+      ++slot;
+    }
+    pages += slot > first ? GiveBackRun(chunk, first, slot) : 0;
+  }
+  chunk->freed_count = 0;
   arena.held_bytes.fetch_sub(pages * kPage, std::memory_order_relaxed);
 }
 
@@ -238,13 +288,16 @@ void FreeSlot(void* memory) {
   if (chunk->free_count == 1) {
     ListChunk(size_class, chunk);
   }
-  if (chunk->free_count == chunk->slots) {
+  const bool is_worth_a_look = ++chunk->freed_count >= chunk->slots / 16;
+  const bool is_empty = chunk->free_count == chunk->slots;
+  if (is_empty) {
     UnlistChunk(size_class, chunk);
     --size_class.chunks;
-    arena.held_bytes.fetch_sub(HeldBytes(*chunk), std::memory_order_relaxed);
-    munmap(chunk, kChunkBytes);
-  } else if (HoldsTooMuch(arena)) {
-    GiveBackPages(arena, chunk, slot);
+    MutexLock spares_lock(arena.spares_mutex);
+    arena.spares.push_back(chunk);
+  }
+  if (HoldsTooMuch(arena) && !DropSpare(arena) && !is_empty && is_worth_a_look) {
+    GiveBackPages(arena, chunk);
   }
 }
 

@@ -101,12 +101,24 @@ void Table::Cursor::SettleBackward() {
     }
     position_ = block_->LowerBound(passed_key_, as_of_);
     if (position_ == 0) {
-      const std::uint32_t number = table_->index_.Find(passed_key_, as_of_);
-      if (number != number_ && EnterBlock(number, Move::kBackward)) {
-        position_ = block_->LowerBound(passed_key_, as_of_);
-      }
+      EnterBlockOfVersion();
     }
     return;
+  }
+}
+
+// The version of passed_key_ that the reader sees may lie in a block before this one.
+void Table::Cursor::EnterBlockOfVersion() {
+  const std::uint32_t number = table_->index_.Find(passed_key_, as_of_);
+  if (number >= number_ || !EnterBlock(number, Move::kBackward)) {
+    return;
+  }
+  position_ = block_->LowerBound(passed_key_, as_of_);
+  if (position_ == block_->count()) {
+    const std::uint64_t offset = table_->index_.extent(number).offset;
+    Leave();
+    status_ = table_->reader_.At(
+        offset, {ErrorCode::kCorruption, "block without the key that the index promises"});
   }
 }
 

@@ -99,6 +99,7 @@ class Table::Cursor {
   bool EnterPreviousBlock();
   void SettleForward();
   void SettleBackward();
+  void EnterBlockOfVersion();
   void StepBefore(std::string_view key);
   Result<BlockReference> Fetch(std::uint32_t number, Move move);
   Result<void> ReadAhead(std::uint32_t number, Move move);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/coding.h"
 #include "storage/table/table.h"
@@ -246,6 +247,131 @@ TEST(TableFormat, RefusesPropertiesThatNoWriterMakes) {
   PutVarint(unknown_tag, 99);
   PutString(unknown_tag, "later");
   EXPECT_TRUE(table_format::ParseDescription(unknown_tag));
+}
+
+// Takes a table apart, changes what its parts say, and puts it together with right checksums.
+class Forgery {
+ public:
+  Forgery(FileSystem& files, std::uint64_t table_id) : table_id_(table_id) {
+    const std::string file = ReadFile(files, kPath);
+    const std::size_t footer_at = file.size() - table_format::kFooterBytes;
+    const auto footer =
+        table_format::ParseFooter(std::string_view(file).substr(footer_at), footer_at).value();
+    const std::string properties =
+        Content(file, footer.properties.offset, footer.properties.stored_bytes);
+    description_ = table_format::ParseDescription(properties).value();
+    filter_ = Content(file, description_.filter.offset, description_.filter.stored_bytes);
+    index_ = Content(file, description_.index.offset, description_.index.stored_bytes);
+    const auto index = TableIndex::Parse(index_, description_.filter.offset).value();
+    for (std::uint32_t i = 0; i < index.block_count(); ++i) {
+      blocks_.push_back(Content(file, index.extent(i).offset, index.extent(i).stored_bytes));
+    }
+  }
+
+  // Changes some bytes of one part, its length never.
+  void Change(Random& random) {
+    const std::uint64_t part = random.Below(blocks_.size() + 2);
+    std::string& bytes = part < blocks_.size()    ? blocks_[part]
+                         : part == blocks_.size() ? index_
+                                                  : filter_;
+    for (std::uint64_t changes = 1 + random.Below(3); changes > 0 && !bytes.empty(); --changes) {
+      const std::size_t limit =
+          random.OneIn(2) ? std::min<std::size_t>(40, bytes.size()) : bytes.size();
+      char& byte = bytes[random.Below(limit)];
+      byte = static_cast<char>(random.OneIn(2) ? random.Below(9) : random.Next());
+    }
+    if (random.OneIn(4)) {
+      std::swap(blocks_.front(), blocks_.back());
+    }
+  }
+
+  std::string Assemble() {
+    std::string file;
+    for (const std::string& block : blocks_) {
+      Append(file, block);
+    }
+    description_.filter = Append(file, filter_);
+    description_.index = Append(file, index_);
+    std::string properties;
+    table_format::PutDescription(properties, description_);
+    const table_format::Extent extent = Append(file, properties);
+    table_format::PutFooter(file, {.table_id = table_id_, .properties = extent}, file.size());
+    return file;
+  }
+
+ private:
+  static std::string Content(const std::string& file, std::uint64_t offset, std::uint64_t stored) {
+    return file.substr(offset, stored - table_format::kTrailerBytes);
+  }
+  table_format::Extent Append(std::string& file, const std::string& content) const {
+    const std::size_t start = file.size();
+    file += content;
+    table_format::PutTrailer(file, start, Codec::kNone, table_id_, start);
+    return {.offset = start, .stored_bytes = file.size() - start};
+  }
+
+  std::uint64_t table_id_;
+  table_format::Description description_;
+  std::vector<std::string> blocks_;
+  std::string filter_;
+  std::string index_;
+};
+
+// What a forged table says is of no interest: no read may crash, hang or leave its memory.
+std::size_t ReadEverything(const Table& table, const Entries& entries, Random& random) {
+  std::size_t bytes = 0;
+  const std::size_t steps = 4 * entries.size();
+  for (const OwnedEntry& entry : entries) {
+    if (const auto found = Reading().Find(table, entry.key, random.Below(1000)); found && *found) {
+      bytes += (*found)->value.size();
+    }
+  }
+  for (const std::uint64_t as_of : {kSequenceMax.value, std::uint64_t{500}}) {
+    Table::Cursor cursor(table.shared_from_this(), {as_of});
+    cursor.Seek(entries[random.Below(entries.size())].key);
+    for (std::size_t i = 0; i < steps && cursor.valid(); ++i) {
+      bytes += cursor.key().size() + cursor.state().value.size();
+      random.OneIn(2) ? cursor.Next() : cursor.Prev();
+    }
+    cursor.SeekToLast();
+    for (std::size_t i = 0; i < steps && cursor.valid(); ++i) {
+      bytes += cursor.key().size() + cursor.state().value.size();
+      cursor.Prev();
+    }
+    cursor.SeekForPrev(entries[random.Below(entries.size())].key);
+  }
+  std::size_t i = 0;
+  for (Table::Scan scan(table.shared_from_this()); i < steps && scan.valid(); scan.Next(), ++i) {
+    bytes += scan.entry().key.size() + scan.entry().value.size();
+  }
+  static_cast<void>(table.Verify());
+  return bytes;
+}
+
+TEST(ForgedTable, NeverMakesAReaderLeaveItsMemory) {
+  MemoryFileSystem files;
+  Random random(77);
+  constexpr std::uint64_t kId = 99;
+  const Entries entries = RandomEntries(random, {.count = 40, .versions_max = 12});
+  WriteTable(files, entries, {.path = kPath, .table_id = kId, .block_bytes = 200});
+  const Forgery intact(files, kId);
+  EXPECT_EQ(Forgery(intact).Assemble(), ReadFile(files, kPath));
+  std::size_t opened = 0;
+  std::size_t bytes = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Forgery forged = intact;
+    forged.Change(random);
+    files.SetContent(kPath, forged.Assemble());
+    const auto table = Table::Open(files, kPath, std::make_shared<BlockCache>(1 << 16));
+    if (table) {
+      ++opened;
+      bytes += ReadEverything(**table, entries, random);
+    } else {
+      EXPECT_EQ(table.error().code, ErrorCode::kCorruption);
+    }
+  }
+  EXPECT_GT(opened, 1000u);
+  EXPECT_GT(bytes, 0u);
 }
 
 }  // namespace

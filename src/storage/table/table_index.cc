@@ -44,11 +44,6 @@ Result<TableIndex> TableIndex::Parse(std::string_view bytes, std::uint64_t data_
   return index;
 }
 
-bool TableIndex::Covers(std::uint32_t block, std::string_view key, SequenceNumber sequence) const {
-  const int order = separators_.CompareKey(block, key);
-  return order > 0 || (order == 0 && separators_.sequence(block) <= sequence);
-}
-
 void TableIndexBuilder::Add(const BlockExtent& block, const Entry& last,
                             std::string_view next_key) {
   if (last.key == next_key) {

@@ -43,8 +43,6 @@ class TableIndex {
             .stored_bytes = LoadLittle<std::uint32_t>(value + 8),
             .raw_bytes = LoadLittle<std::uint32_t>(value + 12)};
   }
-  // Whether (key, sequence) comes at or before the separator of `block`.
-  bool Covers(std::uint32_t block, std::string_view key, SequenceNumber sequence) const;
 
   std::size_t memory_bytes() const { return bytes_.capacity(); }
 
