@@ -31,6 +31,9 @@ function(firn_part name)
   endforeach()
 endfunction()
 
+# What the ThreadSanitizer lane builds.
+add_custom_target(concurrent_tests)
+
 # firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS]): a GoogleTest program,
 # one CTest test per TEST. The source folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the
 # tree FIRN_SOURCE_ROOT.
@@ -46,6 +49,9 @@ function(firn_test name)
   # parts of a label.
   list(JOIN TEST_LABELS "." labels)
   add_executable(${name} ${TEST_SOURCES})
+  if(concurrent IN_LIST TEST_LABELS)
+    add_dependencies(concurrent_tests ${name})
+  endif()
   target_link_libraries(${name} PRIVATE firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     FIRN_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}" FIRN_SOURCE_ROOT="${PROJECT_SOURCE_DIR}")
