@@ -3,7 +3,7 @@
 // Memory for cached blocks. A cache that fills and empties for months must not take more memory
 // than it accounts for, and its lookups should not wait for page tables. Blocks of about one size
 // share chunks of 2 MiB, which are huge pages where many are in use. While more than an eighth of
-// the memory is free, empty chunks and the pages of freed blocks go back to the system at once.
+// the memory is free, empty chunks and the pages of freed blocks go back to the system.
 //
 // Measured with block sizes that change every second, a cache of 200 MiB held 1.32 times its
 // capacity with malloc, 1.93 times with chunks alone, 1.14 times with pages given back.
