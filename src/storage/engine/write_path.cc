@@ -12,8 +12,8 @@
 namespace firn {
 namespace {
 
-// A memtable takes a few KiB before it holds anything, so smaller limits are held against its data.
-constexpr std::size_t kMemtableMemoryMin = std::size_t{8} << 10;
+// A memtable takes 9 KiB for its first entry, so smaller limits are held against its data.
+constexpr std::size_t kMemtableMemoryMin = std::size_t{16} << 10;
 
 // Requests are appended as one record up to this size, and more follow in the next.
 constexpr std::size_t kRecordBytesSoft = std::size_t{1} << 20;
