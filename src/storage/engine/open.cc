@@ -74,8 +74,21 @@ class Opener {
     return {};
   }
 
-  Result<void> RecoverCatalog() {
+  // A SUPER without one good slot, where there is neither table nor log, is what a crash left of
+  // making the database: its first slot is durable before the first of those files is made.
+  bool WasNeverMade() {
     if (!listing_.has_super) {
+      return true;
+    }
+    if (!listing_.tables.empty() || !listing_.segments.empty()) {
+      return false;
+    }
+    const Result<SuperSlot> super = Superblock::Read(files(), parts_.directory);
+    return !super && super.error().code == ErrorCode::kCorruption;
+  }
+
+  Result<void> RecoverCatalog() {
+    if (WasNeverMade()) {
       return CreateCatalog();
     }
     if (parts_.options.error_if_exists) {
