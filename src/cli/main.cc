@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line of Firn. Each verb has its help with examples that can be pasted; what a verb
+// does stands in its own file.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace firn::cli {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done, 1 failed (standard error says why), 2 the command line makes no sense.";
+
+constexpr const char* kNodeExamples = R"(Examples:
+  firn node                      in a temporary directory, removed at the end
+  firn node --data /tmp/n1       keeps its data: kill it, start it again, nothing is lost
+  echo '{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}' \
+    | firn node
+
+One JSON message a line on standard input, one answer a line on standard output, reports on standard
+error. Ends with its input, or when told to by SIGINT, SIGTERM or SIGHUP. A directory that others
+still use is refused: end them, or name another.)";
+
+constexpr const char* kInspectExamples = R"(Examples:
+  firn inspect wal /tmp/n1/000001.wal
+  firn inspect table /tmp/n1/L0_001.sst
+  firn inspect manifest /tmp/n1/MANIFEST-000001
+
+The files may belong to a database that is running: nothing is changed, but what is being written
+right now may look torn.)";
+
+constexpr const char* kVerifyExamples = R"(Examples:
+  firn verify /tmp/n1
+
+Reads every block of every table and checks every checksum, and the log. Changes nothing. For a
+database that is running, verify a checkpoint of it.)";
+
+struct Arguments {
+  std::string node_directory;
+  std::string verify_directory;
+  std::string file;
+};
+
+void AddInspect(CLI::App& app, Arguments& arguments, int& exit_code) {
+  CLI::App& inspect = *app.add_subcommand("inspect", "Print what is in a file of a database");
+  inspect.require_subcommand(1);
+  inspect.footer(kInspectExamples);
+  struct Verb {
+    const char* name;
+    const char* about;
+    int (*run)(const std::string&);
+  };
+  const Verb verbs[] = {
+      {"wal", "Segment of the write-ahead log: header and records", InspectWal},
+      {"table", "Table: its properties, after checking every block", InspectTable},
+      {"manifest", "Manifest: the edits that make the set of tables", InspectManifest}};
+  for (const Verb& verb : verbs) {
+    CLI::App& command = *inspect.add_subcommand(verb.name, verb.about);
+    command.add_option("FILE", arguments.file, "The file")->required();
+    command.footer(kInspectExamples);
+    command.callback([&, run = verb.run] { exit_code = run(arguments.file); });
+  }
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Firn, an ordered key-value store", "firn");
+  app.require_subcommand(1);
+  app.footer(kExitCodes);
+  Arguments arguments;
+  int exit_code = kOk;
+
+  CLI::App& node = *app.add_subcommand("node", "Speak the JSON line protocol on stdin and stdout");
+  node.add_option("--data", arguments.node_directory,
+                  "Keep the data in this directory, made if it does not exist");
+  node.footer(kNodeExamples);
+  node.callback([&] { exit_code = RunNode(arguments.node_directory); });
+
+  AddInspect(app, arguments, exit_code);
+
+  CLI::App& verify = *app.add_subcommand("verify", "Check every byte of a database");
+  verify.add_option("DIR", arguments.verify_directory, "Its directory")->required();
+  verify.footer(kVerifyExamples);
+  verify.callback([&] { exit_code = Verify(arguments.verify_directory); });
+
+  app.add_subcommand("version", "Print the version")->callback([] {
+    std::puts("firn " FIRN_VERSION);
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help goes to standard output and is no error.
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace firn::cli
+
+int main(int argc, char** argv) { return firn::cli::Main(argc, argv); }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Signals that end the node are blocked from the start, in every thread, and read from a
+// descriptor: no handler runs, and none interrupts a write half done.
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <system_error>
+
+#include "base/propagate.h"
+#include "base/random.h"
+#include "cli/commands.h"
+#include "io/posix_file_system.h"
+#include "node/data_directory.h"
+#include "node/handlers.h"
+#include "node/stdio_loop.h"
+
+namespace firn::cli {
+namespace {
+
+// Readable when one of the signals that end a node has come.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      sigaddset(&signals, signal);
+    }
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    descriptor_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
+    error_ = errno;
+    // A reader that goes away shows as a failed write.
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~StopSignals() {
+    if (descriptor_ >= 0) {
+      ::close(descriptor_);
+    }
+  }
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+
+  Result<int> descriptor() const {
+    if (descriptor_ < 0) {
+      return Error{ErrorCode::kIo, "signalfd: " + std::generic_category().message(error_)};
+    }
+    return descriptor_;
+  }
+
+ private:
+  int descriptor_ = -1;
+  int error_ = 0;
+};
+
+void Report(const std::string& what) { std::fprintf(stderr, "firn node: %s\n", what.c_str()); }
+
+Result<void> Converse(const std::shared_ptr<FileSystem>& files, const std::string& directory,
+                      int stop) {
+  FIRN_TRY_ASSIGN(
+      const std::shared_ptr<Engine> engine,
+      Engine::Open({.files = files, .scheduler = MakeThreadScheduler(), .seed = EntropySeed()},
+                   directory, node::NodeOptions()));
+  node::PlainLog log(files, directory);
+  node::Node converser;
+  AddHandlers(converser, *engine, log);
+  node::StdioLoop loop(converser, {.input = STDIN_FILENO, .output = STDOUT_FILENO, .stop = stop},
+                       Report);
+  Result<void> conversed = loop.Run();
+  Result<void> closed = engine->Close();
+  return conversed ? std::move(closed) : std::move(conversed);
+}
+
+Result<void> RunIn(node::DataDirectory directory, const std::shared_ptr<FileSystem>& files,
+                   int stop) {
+  Result<void> conversed = Converse(files, directory.path(), stop);
+  Result<void> removed = directory.Remove();
+  return conversed ? std::move(removed) : std::move(conversed);
+}
+
+Result<void> Run(const std::string& directory) {
+  const StopSignals signals;
+  FIRN_TRY_ASSIGN(const int stop, signals.descriptor());
+  const std::shared_ptr<FileSystem> files = PosixFileSystem();
+  if (!directory.empty()) {
+    return RunIn(node::DataDirectory::Named(directory), files, stop);
+  }
+  FIRN_TRY_ASSIGN(node::DataDirectory temporary, node::DataDirectory::Temporary(files));
+  return RunIn(std::move(temporary), files, stop);
+}
+
+}  // namespace
+
+int RunNode(const std::string& directory) {
+  const Result<void> ran = Run(directory);
+  return ran ? kOk : Fail("node", ran.error());
+}
+
+}  // namespace firn::cli
