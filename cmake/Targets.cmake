@@ -34,20 +34,17 @@ endfunction()
 # What the ThreadSanitizer lane builds.
 add_custom_target(concurrent_tests)
 
-# firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS]): a GoogleTest program,
-# one CTest test per TEST. The source folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the
-# tree FIRN_SOURCE_ROOT.
+# firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS] [FILTER PATTERN]): a
+# GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. The source
+# folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the tree FIRN_SOURCE_ROOT.
 function(firn_test name)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  cmake_parse_arguments(TEST "" "TIMEOUT;FILTER" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
     set(TEST_TIMEOUT 300)
   endif()
   if(NOT TEST_LABELS)
     set(TEST_LABELS unit)
   endif()
-  # One label, "unit.concurrent": a list does not survive gtest_discover_tests, and ctest -L matches
-  # parts of a label.
-  list(JOIN TEST_LABELS "." labels)
   add_executable(${name} ${TEST_SOURCES})
   if(concurrent IN_LIST TEST_LABELS)
     add_dependencies(concurrent_tests ${name})
@@ -55,6 +52,20 @@ function(firn_test name)
   target_link_libraries(${name} PRIVATE firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     FIRN_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}" FIRN_SOURCE_ROOT="${PROJECT_SOURCE_DIR}")
+  firn_test_group(${name} FILTER "${TEST_FILTER}" LABELS ${TEST_LABELS} TIMEOUT ${TEST_TIMEOUT})
+endfunction()
+
+# firn_test_group(NAME FILTER PATTERN LABELS LABELS… TIMEOUT SECONDS): more tests of a program made by
+# firn_test, those that match the pattern, under labels of their own.
+function(firn_test_group name)
+  cmake_parse_arguments(TEST "" "TIMEOUT;FILTER" "LABELS" ${ARGN})
+  # One label, "unit.concurrent": a list does not survive gtest_discover_tests, and ctest -L matches
+  # parts of a label.
+  list(JOIN TEST_LABELS "." labels)
+  if(NOT TEST_FILTER)
+    set(TEST_FILTER "*")
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    TEST_PREFIX "${name}." PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${labels}")
+    TEST_PREFIX "${name}." TEST_FILTER "${TEST_FILTER}"
+    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${labels}")
 endfunction()
