@@ -19,6 +19,7 @@ namespace firn::node {
 namespace {
 
 constexpr std::size_t kAnswersFlushBytes = std::size_t{64} << 10;
+constexpr int kPatienceMilliseconds = 1000;  // With a reader that does not read, once told to stop.
 constexpr std::size_t kAnswersKeptBytes = std::size_t{1} << 20;
 
 Error Failed(const std::string& operation, int error_number) {
@@ -96,9 +97,9 @@ Result<void> StdioLoop::Flush() {
     FIRN_TRY_ASSIGN(const Wake wake, Wait(descriptors_.output, POLLOUT));
     stopping_ = stopping_ || wake == Wake::kStop;
     if (stopping_) {
-      // What a reader has room for is still written; no waiting for more.
+      // A reader gets what is left as long as it reads.
       pollfd polled{.fd = descriptors_.output, .events = POLLOUT, .revents = 0};
-      if (::poll(&polled, 1, 0) <= 0) {
+      if (::poll(&polled, 1, kPatienceMilliseconds) <= 0) {
         return Error{ErrorCode::kIo, "stopped with " + std::to_string(left.size()) +
                                          " bytes of answers that nobody read"};
       }
