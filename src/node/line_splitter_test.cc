@@ -63,7 +63,7 @@ TEST(LineSplitter, MakesNoLineOfAnEndThatHasNone) {
 }
 
 TEST(LineSplitter, SkipsALineThatIsTooLongAndGoesOnBehindIt) {
-  for (std::size_t piece : {1, 7, 1000}) {
+  for (std::size_t piece : {1u, 7u, 1000u}) {
     Feed feed(10);
     feed.Give("0123456789\n0123456789x\nshort\n" + std::string(500, 'y') + "\nb", piece);
     EXPECT_EQ(feed.Finish(),
