@@ -199,8 +199,7 @@ Result<void> Log::State::WriteRecord(const RecordHeader& header,
   char* out = memory.data() + kRecordHeaderBytes;
   for (const std::string_view part : parts) {
     running_crc = Crc32c(part, running_crc);
-    std::memcpy(out, part.data(), part.size());
-    out += part.size();
+    out = std::ranges::copy(part, out).out;  // A part without bytes may have no place either.
   }
   std::memset(out, 0, static_cast<std::size_t>(memory.data() + bytes - out));
   wal::SealRecordHeader(fields, {current_->number, offset_}, running_crc);
