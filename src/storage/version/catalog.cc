@@ -107,13 +107,12 @@ Result<void> Catalog::Log(const VersionEdit& edit) {
   }
   VersionEdit complete = edit;
   complete.next_table = TableNumber{next_table_.load(std::memory_order_relaxed)};
-  const std::shared_ptr<const Version> before = version_;
-  FIRN_TRY(ApplyInMemory(complete));
+  FIRN_TRY_ASSIGN(State next, After(complete));
   if (Result<void> appended = manifest_->Append(complete); !appended) {
-    version_ = before;
     manifest_is_torn_ = true;
     return appended;
   }
+  Adopt(std::move(next));
   if (Result<void> written = WriteSuper(); !written) {
     return Error{ErrorCode::kIo, written.error().context};  // The edit may count or not: final.
   }
@@ -132,16 +131,27 @@ ManifestPosition Catalog::durable_position() const {
   return durable_;
 }
 
+Result<Catalog::State> Catalog::After(const VersionEdit& edit) const {
+  State next = state_;
+  FIRN_TRY_ASSIGN(next.version, state_.version->Apply(edit, tables_));
+  next.min_wal = std::max(next.min_wal, edit.min_wal.value_or(next.min_wal));
+  next.last_sequence = std::max(next.last_sequence, edit.last_sequence.value_or(SequenceNumber{}));
+  next.applied_index = std::max(next.applied_index, edit.applied_index.value_or(0));
+  next.replica_state = edit.replica_state.value_or(next.replica_state);
+  return next;
+}
+
+void Catalog::Adopt(State state) {
+  state_ = std::move(state);
+  applied_index_.store(state_.applied_index, std::memory_order_release);
+}
+
 Result<void> Catalog::ApplyInMemory(const VersionEdit& edit) {
-  FIRN_TRY_ASSIGN(version_, version_->Apply(edit, tables_));
+  FIRN_TRY_ASSIGN(State next, After(edit));
+  Adopt(std::move(next));
   if (edit.next_table) {
     NoteExisting(TableNumber{edit.next_table->value - 1});
   }
-  min_wal_ = std::max(min_wal_, edit.min_wal.value_or(min_wal_));
-  last_sequence_ = std::max(last_sequence_, edit.last_sequence.value_or(last_sequence_));
-  applied_index_.store(std::max(applied_index(), edit.applied_index.value_or(0)),
-                       std::memory_order_release);
-  replica_state_ = edit.replica_state.value_or(replica_state_);
   return {};
 }
 
@@ -154,12 +164,12 @@ Result<void> Catalog::WriteSuper() {
 }
 
 VersionEdit Catalog::SnapshotOfEverything() const {
-  VersionEdit edit = version_->Snapshot();
+  VersionEdit edit = state_.version->Snapshot();
   edit.next_table = TableNumber{next_table_.load(std::memory_order_relaxed)};
-  edit.min_wal = min_wal_;
-  edit.last_sequence = last_sequence_;
-  edit.applied_index = applied_index();
-  edit.replica_state = replica_state_;
+  edit.min_wal = state_.min_wal;
+  edit.last_sequence = state_.last_sequence;
+  edit.applied_index = state_.applied_index;
+  edit.replica_state = state_.replica_state;
   return edit;
 }
 

@@ -51,10 +51,10 @@ class Catalog {
   Result<void> Log(const VersionEdit& edit);
 
   // The state after the last successful Log. To be read by the thread that logs.
-  const std::shared_ptr<const Version>& version() const { return version_; }
-  WalNumber min_wal() const { return min_wal_; }
-  SequenceNumber last_sequence() const { return last_sequence_; }
-  const std::string& replica_state() const { return replica_state_; }
+  const std::shared_ptr<const Version>& version() const { return state_.version; }
+  WalNumber min_wal() const { return state_.min_wal; }
+  SequenceNumber last_sequence() const { return state_.last_sequence; }
+  const std::string& replica_state() const { return state_.replica_state; }
 
   // Any thread.
   TableNumber NewTableNumber() { return {next_table_.fetch_add(1, std::memory_order_relaxed)}; }
@@ -64,7 +64,17 @@ class Catalog {
  private:
   Catalog(std::shared_ptr<FileSystem> files, std::string directory,
           std::shared_ptr<TableDirectory> tables);
+  // All that edits change.
+  struct State {
+    std::shared_ptr<const Version> version = std::make_shared<Version>();
+    WalNumber min_wal;
+    SequenceNumber last_sequence;
+    std::uint64_t applied_index = 0;
+    std::string replica_state;
+  };
+  Result<State> After(const VersionEdit& edit) const;
   Result<void> ApplyInMemory(const VersionEdit& edit);
+  void Adopt(State state);
   Result<void> WriteSuper();
   VersionEdit SnapshotOfEverything() const;
 
@@ -80,10 +90,7 @@ class Catalog {
   ManifestPosition durable_ FIRN_GUARDED_BY(mutex_);
 
   // Of the logging thread.
-  std::shared_ptr<const Version> version_ = std::make_shared<Version>();
-  WalNumber min_wal_;
-  SequenceNumber last_sequence_;
-  std::string replica_state_;
+  State state_;
   ManifestNumber next_manifest_{1};
   SuperSlot last_super_;
   std::unique_ptr<Superblock> super_;
