@@ -274,7 +274,12 @@ void WritePath::Tick() {
 Result<void> WritePath::Close() {
   return RunExclusively([this]() -> Result<void> {
     closed_ = true;
-    if (log_ == nullptr || parts_.health.stopped()) {
+    if (parts_.options.read_only) {
+      return {};
+    }
+    // Where writing has ended, what was acknowledged last may not be on disk: the caller must know.
+    FIRN_TRY(parts_.health.CheckWritable());
+    if (log_ == nullptr) {
       return {};
     }
     FIRN_TRY(SyncLog());
