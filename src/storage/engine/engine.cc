@@ -101,6 +101,7 @@ Result<void> Engine::Close() {
     Result<std::uint64_t> ticket = write_path_.Freeze();
     result = ticket ? Result<void>() : Result<void>(std::move(ticket).error());
     if (result) {
+      // NOLINTNEXTLINE(bugprone-use-after-move): moved from only where `result` is an error.
       Result<FlushResult> flushed = flusher_.Await(*ticket);
       result = flushed ? Result<void>() : Result<void>(std::move(flushed).error());
     }

@@ -6,7 +6,7 @@
 namespace firn {
 namespace {
 
-Error Damaged(std::string reason) {
+Error Damaged(const std::string& reason) {
   return {ErrorCode::kCorruption, std::string("operation: ").append(reason)};
 }
 
