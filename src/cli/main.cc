@@ -4,6 +4,7 @@
 // does stands in its own file.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 
 #include "cli/commands.h"
 
@@ -16,7 +17,7 @@ constexpr const char* kExitCodes =
 constexpr const char* kNodeExamples = R"(Examples:
   firn node                      in a temporary directory, removed at the end
   firn node --data /tmp/n1       keeps its data: kill it, start it again, nothing is lost
-  echo '{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}' \
+  echo '{"src":"c0","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1"]}}' \
     | firn node
 
 One JSON message a line on standard input, one answer a line on standard output, reports on standard
@@ -100,4 +101,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace firn::cli
 
-int main(int argc, char** argv) { return firn::cli::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return firn::cli::Main(argc, argv);
+  } catch (const std::exception& error) {  // Of libraries, such as want of memory.
+    std::fprintf(stderr, "firn: %s\n", error.what());
+    return firn::cli::kFailed;
+  }
+}

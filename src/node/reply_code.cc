@@ -8,13 +8,13 @@ ReplyCode ReplyCodeOf(ErrorCode code) {
     case ErrorCode::kInvalidArgument: return ReplyCode::kMalformed;
     case ErrorCode::kNotFound: return ReplyCode::kDoesNotExist;
     case ErrorCode::kAlreadyExists: return ReplyCode::kAlreadyExists;
-    case ErrorCode::kBusy: return ReplyCode::kTemporarilyUnavailable;
-    case ErrorCode::kCorruption: return ReplyCode::kCrash;
-    case ErrorCode::kIo: return ReplyCode::kCrash;
-    case ErrorCode::kNoSpace: return ReplyCode::kTemporarilyUnavailable;
-    case ErrorCode::kReadOnly: return ReplyCode::kTemporarilyUnavailable;
     case ErrorCode::kUnsupported: return ReplyCode::kNotSupported;
+    case ErrorCode::kBusy:
+    case ErrorCode::kNoSpace:
+    case ErrorCode::kReadOnly:
     case ErrorCode::kClosed: return ReplyCode::kTemporarilyUnavailable;
+    case ErrorCode::kCorruption:
+    case ErrorCode::kIo: return ReplyCode::kCrash;
   }
   return ReplyCode::kCrash;
 }
