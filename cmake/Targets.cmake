@@ -16,10 +16,13 @@ if(FIRN_SANITIZE)
     -fsanitize=${FIRN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(firn_build_flags INTERFACE -fsanitize=${FIRN_SANITIZE})
 endif()
+if(FIRN_FUZZ)
+  target_compile_options(firn_build_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
-# library of its own. USES are the folders below it; nothing else is visible to its includes but that is checked
-# by tests/tidy, since all folders share one include root.
+# library of its own. USES are the folders below it; that nothing else is included is checked by
+# tests/tidy, since all folders share one include root.
 function(firn_part name)
   cmake_parse_arguments(PART "" "" "SOURCES;USES;LINKS" ${ARGN})
   add_library(firn_${name} STATIC ${PART_SOURCES})
@@ -35,8 +38,8 @@ endfunction()
 add_custom_target(concurrent_tests)
 
 # firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS] [FILTER PATTERN]): a
-# GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. The source
-# folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the tree FIRN_SOURCE_ROOT.
+# GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. The
+# source folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the tree FIRN_SOURCE_ROOT.
 function(firn_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT;FILTER" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -49,14 +52,15 @@ function(firn_test name)
   if(concurrent IN_LIST TEST_LABELS)
     add_dependencies(concurrent_tests ${name})
   endif()
-  target_link_libraries(${name} PRIVATE firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE
+    firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     FIRN_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}" FIRN_SOURCE_ROOT="${PROJECT_SOURCE_DIR}")
   firn_test_group(${name} FILTER "${TEST_FILTER}" LABELS ${TEST_LABELS} TIMEOUT ${TEST_TIMEOUT})
 endfunction()
 
-# firn_test_group(NAME FILTER PATTERN LABELS LABELS… TIMEOUT SECONDS): more tests of a program made by
-# firn_test, those that match the pattern, under labels of their own.
+# firn_test_group(NAME FILTER PATTERN LABELS LABELS… TIMEOUT SECONDS): more tests of a program made
+# by firn_test, those that match the pattern, under labels of their own.
 function(firn_test_group name)
   cmake_parse_arguments(TEST "" "TIMEOUT;FILTER" "LABELS" ${ARGN})
   # One label, "unit.concurrent": a list does not survive gtest_discover_tests, and ctest -L matches

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Bytes on disk. Integers are little-endian unless a name says otherwise; varints are LEB128. The
-// Put* functions append to a string; Decoder takes a span of untrusted bytes apart and remembers the
-// first thing that did not fit, so that a parser checks once at its end.
+// Put* functions append to a string; Decoder takes a span of untrusted bytes apart and remembers
+// the first thing that did not fit, so that a parser checks once at its end.
 #pragma once
 
 #include <bit>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A key head is the first eight bytes of a key, after a prefix that all keys of a node or block
-// share, as a big-endian integer padded with zeros. Comparing heads compares keys, except that equal
-// heads decide nothing: "a" and "a\0" have the same one, and so have keys that differ later. Every
-// ordered structure of Firn searches an array of heads first and looks at whole keys only on a tie.
+// share, as a big-endian integer padded with zeros. Comparing heads compares keys, except that
+// equal heads decide nothing: "a" and "a\0" have the same one, and so have keys that differ later.
+// Every ordered structure of Firn searches an array of heads first and looks at whole keys only on
+// a tie.
 #pragma once
 
 #include <bit>

@@ -92,6 +92,7 @@ class Registry {
     {
       MutexLock lock(mutex_);
       std::vector<std::pair<std::uint64_t, PosixReadableFile*>> by_age;
+      by_age.reserve(files_.size());
       for (PosixReadableFile* file : files_) {
         by_age.emplace_back(file->last_used(), file);
       }

@@ -16,8 +16,8 @@
 
 namespace firn {
 
-// Stored in the log, in tables and in memtables. Numbers are for ever; the reserved ones are refused
-// by name until a version gives them meaning.
+// Stored in the log, in tables and in memtables. Numbers are for ever; the reserved ones are
+// refused by name until a version gives them meaning.
 enum class Kind : std::uint8_t {
   kDelete = 0,
   kPut = 1,
@@ -54,9 +54,9 @@ using Found = std::optional<KeyState>;
 
 // Walks one sorted source in both directions as one reader sees it: each key once, with its newest
 // version at or below the reader's sequence (given when the cursor is made), tombstones included;
-// keys that have no such version are skipped. A cursor over a table may read from disk when it moves;
-// a failure leaves it not valid and shows in its status(). Keys and values hold until the next move.
-// Not thread-safe.
+// keys that have no such version are skipped. A cursor over a table may read from disk when it
+// moves; a failure leaves it not valid and shows in its status(). Keys and values hold until the
+// next move. Not thread-safe.
 template <typename C>
 concept VisibleCursor = requires(C cursor, const C& constant, std::string_view key) {
   cursor.SeekToFirst();

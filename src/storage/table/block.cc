@@ -188,6 +188,11 @@ std::string_view Block::CheckKeys() const {
     if (length > head_width_ || (length < head_width_ && TailEnd(i) != TailEnd(i + 1))) {
       return "a bad length of a head";
     }
+    // What a short head does not use is zero, or its order would not be that of its key.
+    const std::size_t unused_bits = 8 * (head_width_ - length);
+    if (unused_bits != 0 && (Head(i) & (~std::uint64_t{0} >> (64 - unused_bits))) != 0) {
+      return "a head that is longer than its length";
+    }
   }
   return {};
 }
