@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@ struct Script {
   std::string name;
   std::function<void(Story& story, unsigned scale)> run;
   bool wal = true;
+
+  friend void PrintTo(const Script& script, std::ostream* out) { *out << script.name; }
 };
 
 inline void WriteSome(Story& story, std::uint64_t count, std::size_t bytes, std::uint64_t keys) {

@@ -122,7 +122,9 @@ class Story {
 
   // Steps. Each is skipped once the database could not be opened.
   void Open() {
-    Note(engine_.Open(options_));
+    if (Note(engine_.Open(options_)) && write_failed_) {
+      SettleFailedWrite();
+    }
     Check();
   }
   void Put(const std::string& key, std::string value, bool to_disk = false) {
@@ -161,6 +163,8 @@ class Story {
       }
     } else if (written.error().code != ErrorCode::kIo) {
       history_.TakeBack();
+    } else {
+      write_failed_ = true;  // It may be there or not, and no other may follow it.
     }
   }
 
@@ -249,10 +253,25 @@ class Story {
   TestEngine& engine() { return engine_; }
   const History& history() const { return history_; }
   const std::vector<Error>& errors() const { return errors_; }
+  bool write_failed() const { return write_failed_; }
   // What contradicts the history so far; empty if nothing does.
   const std::string& wrong() const { return wrong_; }
 
  private:
+  // Opening decides whether the write that failed half way is there.
+  void SettleFailedWrite() {
+    write_failed_ = false;
+    const Result<History::Content> content = ReadAll(engine_.engine());
+    if (!Note(content)) {
+      return;
+    }
+    if (history_.PrefixThatGives(*content, {history_.begun(), history_.begun()})) {
+      history_.Acknowledge();
+    } else {
+      history_.TakeBack();
+    }
+  }
+
   template <typename T>
   bool Note(const Result<T>& result) {
     if (!result) {
@@ -267,6 +286,7 @@ class Story {
   TestEngine engine_;
   History history_;
   std::vector<Error> errors_;
+  bool write_failed_ = false;
   std::string wrong_;
 };
 
