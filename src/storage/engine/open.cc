@@ -201,8 +201,11 @@ class Opener {
     start.last_sequence = last_sequence_;
     start.applied_index = parts_.catalog->applied_index();
     start.next_ticket = next_ticket_;
+    if (!parts_.options.read_only) {
+      FIRN_TRY(DeleteOrphans());  // Before background work can change what is live.
+    }
     engine_->Begin(std::move(start));
-    return parts_.options.read_only ? Result<void>() : DeleteOrphans();
+    return {};
   }
 
   Result<std::unique_ptr<Log>> StartLog() {
