@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "firn/result.h"
 
@@ -20,6 +21,10 @@ int RunNode(const std::string& directory);
 
 // Reads and checks every table of a database that nobody has open.
 int Verify(const std::string& directory);
+
+// Becomes the benchmark program, which stands beside this one, and hands it the arguments. Returns
+// only when there is none.
+int RunBench(const std::vector<std::string>& arguments);
 
 // Print what is in one file. Damage is described and makes them fail.
 int InspectWal(const std::string& path);

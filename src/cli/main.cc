@@ -42,6 +42,7 @@ struct Arguments {
   std::string node_directory;
   std::string verify_directory;
   std::string file;
+  std::vector<std::string> bench;
 };
 
 void AddInspect(CLI::App& app, Arguments& arguments, int& exit_code) {
@@ -84,6 +85,11 @@ int Main(int argc, char** argv) {
   verify.add_option("DIR", arguments.verify_directory, "Its directory")->required();
   verify.footer(kVerifyExamples);
   verify.callback([&] { exit_code = Verify(arguments.verify_directory); });
+
+  CLI::App& bench = *app.add_subcommand("bench", "Compare Firn with RocksDB and LevelDB");
+  bench.prefix_command();
+  bench.set_help_flag();
+  bench.callback([&] { exit_code = RunBench(bench.remaining()); });
 
   app.add_subcommand("version", "Print the version")->callback([] {
     std::puts("firn " FIRN_VERSION);

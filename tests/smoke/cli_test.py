@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: exit codes, where output goes, and the tools on files."""
 import os
+import shutil
 import tempfile
 import unittest
 
-from firn_process import Node, run
+from firn_process import PROGRAM, Node, run
 
 
 class CommandLine(unittest.TestCase):
@@ -36,6 +37,20 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(done.returncode, 1, arguments)
             self.assertEqual(done.stdout, "", arguments)
             self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
+
+    def test_bench_runs_the_program_beside_it_and_says_when_there_is_none(self):
+        with tempfile.TemporaryDirectory() as directory:
+            program = os.path.join(directory, "firn")
+            shutil.copy(PROGRAM, program)
+            done = run("bench", program=program)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("./dev build release", done.stderr)
+            bench = os.path.join(directory, "firn-bench")
+            with open(bench, "w", encoding="utf-8") as script:
+                script.write('#!/bin/sh\necho "got $*"\n')
+            os.chmod(bench, 0o755)
+            done = run("bench", "--entries", "7", "--help", program=program)
+            self.assertEqual((done.returncode, done.stdout), (0, "got --entries 7 --help\n"))
 
 
 class Tools(unittest.TestCase):

@@ -10,14 +10,14 @@ import os
 import subprocess
 import tempfile
 
-PROGRAM = os.environ.get("FIRN_PROGRAM", "build/dev/src/cli/firn")
+PROGRAM = os.environ.get("FIRN_PROGRAM", "build/dev/bin/firn")
 SECONDS_MAX = 120
 INIT = {"type": "init", "node_id": "n1", "node_ids": ["n1"]}
 
 
-def run(*arguments, **options):
+def run(*arguments, program=PROGRAM, **options):
     """Runs the program to its end and returns what subprocess.run does, with text."""
-    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True,
+    return subprocess.run([program, *arguments], capture_output=True, text=True,
                           timeout=SECONDS_MAX, check=False, **options)
 
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <system_error>
+
+#include "cli/commands.h"
+
+namespace firn::cli {
+namespace {
+
+Result<std::string> OwnProgram() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  if (length < 0) {
+    return Error{ErrorCode::kIo,
+                 "readlink /proc/self/exe: " + std::generic_category().message(errno)};
+  }
+  return std::string(path, static_cast<std::size_t>(length));
+}
+
+Result<void> Become(const std::string& program, const std::vector<std::string>& arguments) {
+  std::string name = "firn bench";
+  std::vector<std::string> copies = arguments;  // execv takes pointers to bytes it may change.
+  std::vector<char*> pointers{name.data()};
+  for (std::string& argument : copies) {
+    pointers.push_back(argument.data());
+  }
+  pointers.push_back(nullptr);
+  ::execv(program.c_str(), pointers.data());
+  return Error{errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
+               program + ": " + std::generic_category().message(errno) +
+                   " (the release preset builds it: ./dev build release)"};
+}
+
+}  // namespace
+
+int RunBench(const std::vector<std::string>& arguments) {
+  Result<std::string> own = OwnProgram();
+  if (!own) {
+    return Fail("bench", own.error());
+  }
+  return Fail("bench", Become(SplitPath(*own).directory + "/firn-bench", arguments).error());
+}
+
+}  // namespace firn::cli
