@@ -109,8 +109,8 @@ int Main(int argc, char** argv) {
   firn bench                                       all engines, 5 million entries, once
   firn bench --entries 1000000 --repeats 5 --engines firn,leveldb --json rows.json
 
-Takes about 5 minutes for each repeat and 5 GB of disk. The ratio is the median of the better peer over
-Firn's: above 1, Firn is faster.)");
+Takes about 5 minutes for each repeat and 5 GB of disk. The ratio is the median of the better peer
+over Firn's: above 1, Firn is faster.)");
   app.add_option("--entries", setup.entries, "Entries of each fill")->capture_default_str();
   app.add_option("--value-bytes", setup.value_bytes, "Bytes of a value")->capture_default_str();
   app.add_option("--reads", setup.reads, "Point reads in a row")->capture_default_str();
