@@ -38,8 +38,9 @@ endfunction()
 add_custom_target(concurrent_tests)
 
 # firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS] [FILTER PATTERN]): a
-# GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. The
-# source folder of the caller is FIRN_TEST_SOURCE_DIR, the root of the tree FIRN_SOURCE_ROOT.
+# GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. It has
+# the golden runner and the simulated seams of io besides what it names. The source folder of the
+# caller is FIRN_TEST_SOURCE_DIR, the root of the tree FIRN_SOURCE_ROOT.
 function(firn_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT;FILTER" "SOURCES;LINKS;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -53,7 +54,7 @@ function(firn_test name)
     add_dependencies(concurrent_tests ${name})
   endif()
   target_link_libraries(${name} PRIVATE
-    firn_build_flags ${TEST_LINKS} firn_golden GTest::gtest_main)
+    firn_build_flags ${TEST_LINKS} firn_io_testing firn_golden GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     FIRN_TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}" FIRN_SOURCE_ROOT="${PROJECT_SOURCE_DIR}")
   firn_test_group(${name} FILTER "${TEST_FILTER}" LABELS ${TEST_LABELS} TIMEOUT ${TEST_TIMEOUT})
