@@ -29,7 +29,10 @@ set_target_properties(firn PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 firn_library(firn_shared SHARED)
 # Sanitized libraries leave the sanitizer's own symbols to the program.
 if(NOT FIRN_SANITIZE)
-  target_link_options(firn_shared PRIVATE -Wl,--no-undefined)
+  set(FIRN_EXPORTS ${PROJECT_SOURCE_DIR}/cmake/firn.map)
+  target_link_options(firn_shared PRIVATE
+    -Wl,--no-undefined -Wl,--version-script=${FIRN_EXPORTS})
+  set_target_properties(firn_shared PROPERTIES LINK_DEPENDS ${FIRN_EXPORTS})
 endif()
 
 include(CMakePackageConfigHelpers)
