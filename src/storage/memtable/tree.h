@@ -79,6 +79,11 @@ class MemtableTree {
     std::uint32_t bytes;
     ArenaRef guard;
   };
+  // What a split leaves in the left node, worked out before readers are shut out of it.
+  struct LeftRemainder {
+    Prefix prefix;
+    Heads heads;  // Unset when the prefix stays as it was.
+  };
   struct Range {
     ArenaRef low;
     ArenaRef high;
@@ -104,7 +109,7 @@ class MemtableTree {
   void MakeRoom(const Path& path);
   void Split(const Path& path, unsigned depth);
   void FillRight(const Node& left, unsigned cut, Node& right, Prefix prefix) const;
-  void ShrinkLeft(Node& left, unsigned cut, ArenaRef right, Prefix prefix, const Heads& heads);
+  void ShrinkLeft(Node& left, unsigned cut, ArenaRef right, const LeftRemainder& remainder);
   ArenaRef NewRoot(const Node& left, ArenaRef left_ref, ArenaRef separator, ArenaRef right);
   ArenaRef NewNode(unsigned level, Range range);
   Heads ComputeHeads(const Node& node, unsigned begin, unsigned end, std::uint32_t skip) const;
@@ -117,6 +122,7 @@ class MemtableTree {
   struct SubtreeCheck;
   void CheckNode(ArenaRef ref, Range range, unsigned level, SubtreeCheck& check) const;
   void CheckSlots(const Node& node) const;
+  void CheckKeys(const Node& node) const;
   void CheckVersions(const KeyRecord& record, SubtreeCheck& check) const;
 
   // Shared; changes at root splits only.

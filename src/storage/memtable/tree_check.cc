@@ -56,18 +56,30 @@ void MemtableTree::CheckNode(ArenaRef ref, Range range, unsigned level, SubtreeC
   }
 }
 
-// Keys ascend strictly between the fences, share the prefix, and have the heads they should have.
+// Slots in use are within bounds, the first of an inner node stands for its low fence, and those
+// not in use end every search.
 void MemtableTree::CheckSlots(const Node& node) const {
   const unsigned count = node.count.load(std::memory_order_acquire);
   const std::uint32_t prefix = node.prefix_bytes.load(std::memory_order_acquire);
   const ArenaRef guard = node.guard.load(std::memory_order_acquire);
-  const unsigned first = node.level == 0 ? 0 : 1;
   FIRN_CHECK(count <= kSlots && (count > 0 || node.low == kNoRef), count);
   FIRN_CHECK(guard != kNoRef || prefix <= FencePrefix({node.low, node.high}), prefix);
   if (node.level > 0) {
     FIRN_CHECK(node.heads[0].load(std::memory_order_acquire) == 0);
     FIRN_CHECK(node.keys[0].load(std::memory_order_acquire) == node.low);
   }
+  CheckKeys(node);
+  for (unsigned i = count; i < kSlots; ++i) {
+    FIRN_CHECK(node.heads[i].load(std::memory_order_acquire) == kUnusedHead, i);
+  }
+}
+
+// Keys ascend strictly between the fences, share the prefix, and have the heads they should have.
+void MemtableTree::CheckKeys(const Node& node) const {
+  const unsigned count = node.count.load(std::memory_order_acquire);
+  const std::uint32_t prefix = node.prefix_bytes.load(std::memory_order_acquire);
+  const ArenaRef guard = node.guard.load(std::memory_order_acquire);
+  const unsigned first = node.level == 0 ? 0 : 1;
   std::string_view previous = node.low == kNoRef ? std::string_view() : Record(node.low).key();
   for (unsigned i = first; i < count; ++i) {
     const std::string_view key = Record(node.keys[i].load(std::memory_order_acquire)).key();
@@ -78,9 +90,6 @@ void MemtableTree::CheckSlots(const Node& node) const {
     FIRN_CHECK(guard == kNoRef || CommonPrefix(key, Record(guard).key()) >= prefix, prefix);
     FIRN_CHECK(node.heads[i].load(std::memory_order_acquire) == KeyHead(key, prefix), i);
     previous = key;
-  }
-  for (unsigned i = count; i < kSlots; ++i) {
-    FIRN_CHECK(node.heads[i].load(std::memory_order_acquire) == kUnusedHead, i);
   }
 }
 

@@ -139,20 +139,22 @@ void MemtableTree::Split(const Path& path, unsigned depth) {
   RacePoint();
   const Prefix left_prefix = ChoosePrefix(left, 0, cut, {left.low, separator});
   const bool heads_stay = left_prefix.bytes == left.prefix_bytes.load(std::memory_order_relaxed);
-  const Heads left_heads = heads_stay ? Heads{} : ComputeHeads(left, 0, cut, left_prefix.bytes);
+  const LeftRemainder remainder = {
+      .prefix = left_prefix,
+      .heads = heads_stay ? Heads{} : ComputeHeads(left, 0, cut, left_prefix.bytes)};
   if (depth == 0) {
     const ArenaRef root = NewRoot(left, left_ref, separator, right_ref);
     const WriteWindow window(left);
     root_.store(root, std::memory_order_release);
     RacePoint();
-    ShrinkLeft(left, cut, right_ref, left_prefix, left_heads);
+    ShrinkLeft(left, cut, right_ref, remainder);
   } else {
     Node& parent = MutableNode(path.nodes[depth - 1]);
     FitPrefix(parent, Record(separator).key());
     const WriteWindow parent_window(parent);
     {
       const WriteWindow window(left);
-      ShrinkLeft(left, cut, right_ref, left_prefix, left_heads);
+      ShrinkLeft(left, cut, right_ref, remainder);
     }
     RacePoint();
     InsertSlot(parent, path.slots[depth - 1] + 1, separator, right_ref);
@@ -187,12 +189,13 @@ void MemtableTree::FillRight(const Node& left, unsigned cut, Node& right, Prefix
 }
 
 // Inside the window of `left`. References beyond the count stay; nobody follows them.
-void MemtableTree::ShrinkLeft(Node& left, unsigned cut, ArenaRef right, Prefix prefix,
-                              const Heads& heads) {
+void MemtableTree::ShrinkLeft(Node& left, unsigned cut, ArenaRef right,
+                              const LeftRemainder& remainder) {
   constexpr auto kRelease = std::memory_order_release;
+  const Prefix prefix = remainder.prefix;
   if (prefix.bytes != left.prefix_bytes.load(std::memory_order_relaxed)) {
     for (unsigned i = 0; i < cut; ++i) {
-      left.heads[i].store(heads[i], kRelease);
+      left.heads[i].store(remainder.heads[i], kRelease);
     }
     left.prefix_bytes.store(prefix.bytes, kRelease);
   }

@@ -306,7 +306,7 @@ class Forgery {
   table_format::Extent Append(std::string& file, const std::string& content) const {
     const std::size_t start = file.size();
     file += content;
-    table_format::PutTrailer(file, start, Codec::kNone, table_id_, start);
+    table_format::PutTrailer(file, start, Codec::kNone, {table_id_, start});
     return {.offset = start, .stored_bytes = file.size() - start};
   }
 

@@ -107,11 +107,10 @@ std::uint64_t* NumberOf(std::uint64_t tag, Description& description, std::uint64
 
 }  // namespace
 
-void PutTrailer(std::string& out, std::size_t section_start, Codec codec, std::uint64_t table_id,
-                std::uint64_t offset) {
+void PutTrailer(std::string& out, std::size_t section_start, Codec codec, Place place) {
   out.push_back(static_cast<char>(codec));
   const std::string_view covered = std::string_view(out).substr(section_start);
-  PutLittle(out, Checksum(covered, table_id, offset));
+  PutLittle(out, Checksum(covered, place.table_id, place.offset));
 }
 
 Result<Codec> CheckTrailer(std::string_view stored, std::uint64_t table_id, std::uint64_t offset) {

@@ -25,10 +25,15 @@ inline constexpr std::size_t kFooterBytes = 48;
 inline constexpr std::size_t kTrailerBytes = 9;
 inline constexpr std::size_t kIndexValueBytes = 16;
 
+// Where a block or section stands: a table, and the offset in its file.
+struct Place {
+  std::uint64_t table_id;
+  std::uint64_t offset;
+};
+
 // Every block and section ends with its codec and a checksum over its bytes and the codec, which
 // holds in one place of one table only.
-void PutTrailer(std::string& out, std::size_t section_start, Codec codec, std::uint64_t table_id,
-                std::uint64_t offset);
+void PutTrailer(std::string& out, std::size_t section_start, Codec codec, Place place);
 // Checks the trailer at the end of `stored`. kCorruption with both checksums.
 Result<Codec> CheckTrailer(std::string_view stored, std::uint64_t table_id, std::uint64_t offset);
 

@@ -121,7 +121,7 @@ BlockExtent TableWriter::StoreBlock() {
       buffer_.append(raw_);
     }
   }
-  table_format::PutTrailer(buffer_, start, codec, options_.table_id, extent.offset);
+  table_format::PutTrailer(buffer_, start, codec, {options_.table_id, extent.offset});
   extent.stored_bytes = static_cast<std::uint32_t>(buffer_.size() - start);
   extent.raw_bytes = static_cast<std::uint32_t>(raw_bytes);
   return extent;
@@ -131,7 +131,7 @@ Extent TableWriter::StoreSection(std::string_view bytes) {
   const std::uint64_t at = offset();
   const std::size_t start = buffer_.size();
   buffer_.append(bytes);
-  table_format::PutTrailer(buffer_, start, Codec::kNone, options_.table_id, at);
+  table_format::PutTrailer(buffer_, start, Codec::kNone, {options_.table_id, at});
   return {.offset = at, .stored_bytes = buffer_.size() - start};
 }
 
