@@ -77,10 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     files->SetContent("/db/" + firn::WalFileName({3}), input);
   }
   firn::SequenceNumber last;
-  static_cast<void>(
-      firn::ReplayLog(*files, "/db", {1}, [&last](firn::SequenceNumber first, std::string_view) {
-        last = std::max(last, first);
-        return firn::Result<void>();
-      }));
+  static_cast<void>(firn::ReplayLog(*files, "/db", {{1}}, [&last](const firn::LogRecord& record) {
+    last = std::max(last, record.first);
+    return firn::Result<void>();
+  }));
   return 0;
 }

@@ -144,10 +144,11 @@ class Opener {
   Result<void> ReplayIntoMemtables() {
     active_ = std::make_shared<Memtable>();
     last_sequence_ = parts_.catalog->last_sequence();
-    FIRN_TRY_ASSIGN(replay_, ReplayLog(files(), parts_.directory, parts_.catalog->min_wal(),
-                                       [this](SequenceNumber first, std::string_view operations) {
-                                         return Replay(first, operations);
-                                       }));
+    FIRN_TRY_ASSIGN(replay_,
+                    ReplayLog(files(), parts_.directory, {.min_live = parts_.catalog->min_wal()},
+                              [this](const LogRecord& record) {
+                                return Replay(record.first, record.payload);
+                              }));
     FIRN_TRY(parts_.catalog->RequireDurable(replay_.durable_manifest));
     const bool has_unflushed = !active_->empty() || !frozen_.empty();
     if (has_unflushed && !parts_.options.wal && !parts_.options.read_only) {

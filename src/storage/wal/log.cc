@@ -52,6 +52,8 @@ class Log::State {
   Result<void> Release(WalNumber min_live) FIRN_EXCLUDES(mutex_);
 
   WalNumber current_segment() const { return current_->number; }
+  LogPlace last_place() const { return last_place_; }
+  RecordKind content() const { return static_cast<RecordKind>(setup_.content); }
   LogCounters counters() const {
     return {.appended_bytes = appended_bytes_.load(std::memory_order_relaxed),
             .syncs = syncs_.load(std::memory_order_relaxed)};
@@ -88,7 +90,8 @@ class Log::State {
   std::shared_ptr<Segment> current_;
   std::uint64_t offset_ = 0;
   std::uint32_t running_crc_ = 0;
-  std::uint64_t last_batch_end_ = 0;   // Position.
+  LogPlace last_place_;
+  std::uint64_t last_record_end_ = 0;  // Position.
   std::uint64_t recorded_synced_ = 0;  // Largest synced position that a record or header states.
 
   // Read by any thread.
@@ -231,13 +234,15 @@ Result<void> Log::State::Append(RecordKind kind, SequenceNumber first,
                                .length = static_cast<std::uint32_t>(length),
                                .unsynced = static_cast<std::uint32_t>(
                                    std::min<std::uint64_t>(unsynced, wal::kUnsyncedUnknown))};
+  const LogPlace place = {current_->number, offset_, running_crc_};
   if (auto written = WriteRecord(header, parts); !written) [[unlikely]] {
     return Keep(std::move(written));
   }
   recorded_synced_ = synced;
   const std::uint64_t end = end_position();
-  if (kind == RecordKind::kBatch) {
-    last_batch_end_ = end;
+  if (kind != RecordKind::kMarker) {
+    last_place_ = place;
+    last_record_end_ = end;
   }
   appended_bytes_.store(appended_bytes_.load(std::memory_order_relaxed) + bytes,
                         std::memory_order_relaxed);
@@ -246,8 +251,8 @@ Result<void> Log::State::Append(RecordKind kind, SequenceNumber first,
 }
 
 Result<void> Log::State::MarkSynced() {
-  if (recorded_synced_ >= last_batch_end_ ||
-      synced_.load(std::memory_order_acquire) < last_batch_end_) {
+  if (recorded_synced_ >= last_record_end_ ||
+      synced_.load(std::memory_order_acquire) < last_record_end_) {
     return {};
   }
   return Append(RecordKind::kMarker, {}, {});
@@ -333,7 +338,7 @@ Result<std::unique_ptr<Log>> Log::Create(LogSetup setup) {
 }
 
 Result<void> Log::Append(SequenceNumber first, std::span<const std::string_view> parts) {
-  return state_->Append(RecordKind::kBatch, first, parts);
+  return state_->Append(state_->content(), first, parts);
 }
 
 Result<WalNumber> Log::StartSegment() {
@@ -345,6 +350,7 @@ Result<void> Log::Sync() { return state_->Sync(); }
 Result<void> Log::MarkSynced() { return state_->MarkSynced(); }
 Result<void> Log::Release(WalNumber min_live) { return state_->Release(min_live); }
 WalNumber Log::current_segment() const { return state_->current_segment(); }
+LogPlace Log::last_place() const { return state_->last_place(); }
 LogCounters Log::counters() const { return state_->counters(); }
 
 }  // namespace firn

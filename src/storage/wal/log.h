@@ -40,9 +40,31 @@ struct ManifestPosition {
   friend auto operator<=>(const ManifestPosition&, const ManifestPosition&) = default;
 };
 
+// What the records of a log are. Replay refuses a log of the other content, by name.
+enum class LogContent : std::uint8_t {
+  kBatches = 1,      // Operations of the engine, by sequence.
+  kRaftEntries = 3,  // Entries of a replicated log, by index; in `first`.
+};
+
+// Where a record stands and what leads to it: all that reading it alone takes.
+struct LogPlace {
+  WalNumber segment;
+  std::uint64_t offset = 0;
+  std::uint32_t previous_crc = 0;  // The running checksum before it.
+
+  friend bool operator==(const LogPlace&, const LogPlace&) = default;
+};
+
+struct LogRecord {
+  LogPlace place;
+  SequenceNumber first;
+  std::string_view payload;
+};
+
 struct LogSetup {
   FileSystem& files;
   std::string directory;
+  LogContent content = LogContent::kBatches;
   std::uint64_t segment_bytes = 0;
   WalAppend way = WalAppend::kAuto;
   WalNumber first_segment;  // Above every number ever used.
@@ -88,6 +110,7 @@ class Log {
   Result<void> Release(WalNumber min_live);
 
   WalNumber current_segment() const;  // Like Append.
+  LogPlace last_place() const;        // Of the record appended last. Like Append.
   LogCounters counters() const;       // Any thread.
 
  private:
@@ -106,14 +129,22 @@ struct ReplayReport {
   std::uint64_t bytes_cut = 0;  // Torn tail: bytes after the end, up to the last that is not zero.
 };
 
+struct ReplayRange {
+  WalNumber min_live;
+  LogContent content = LogContent::kBatches;
+};
+
 // Gives every accepted record of segments >= min_live to `apply`, in order, and stops at its first
 // error. kCorruption names the file and the offset of a damaged record or header that had been
 // synced, or a missing segment that had been; kUnsupported names what a newer version wrote.
 // Changes nothing on disk. Damage to the last synced bytes of all looks like a torn tail when no
 // record or segment after them says that they were synced.
-Result<ReplayReport> ReplayLog(
-    FileSystem& files, const std::string& directory, WalNumber min_live,
-    const std::function<Result<void>(SequenceNumber first, std::string_view payload)>& apply);
+Result<ReplayReport> ReplayLog(FileSystem& files, const std::string& directory, ReplayRange range,
+                               const std::function<Result<void>(const LogRecord&)>& apply);
+
+// The payload of one record, read and checked again. kCorruption names the file and the offset.
+Result<std::string> ReadLogRecord(FileSystem& files, const std::string& directory,
+                                  const LogPlace& place);
 
 // "000007.wal"
 std::string WalFileName(WalNumber number);

@@ -122,8 +122,7 @@ std::string_view Name(RecordKind kind) {
   switch (kind) {
     case RecordKind::kBatch: return "batch";
     case RecordKind::kMarker: return "marker";
-    case RecordKind::kReservedRaftEntry: return "raft entry";
-    case RecordKind::kReservedRaftState: return "raft state";
+    case RecordKind::kRaftEntry: return "raft entry";
   }
   return "unknown";
 }

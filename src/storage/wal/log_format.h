@@ -35,10 +35,9 @@ inline constexpr std::uint64_t kPayloadBytesMax = std::uint64_t{1} << 30;
 inline constexpr std::uint32_t kUnsyncedUnknown = 0xFFFFFFFF;
 
 enum class RecordKind : std::uint8_t {
-  kBatch = 1,              // Operations of the engine.
-  kMarker = 2,             // No payload: only says what is synced.
-  kReservedRaftEntry = 3,  // Of the replicated log; refused by name.
-  kReservedRaftState = 4,
+  kBatch = 1,      // Operations of the engine.
+  kMarker = 2,     // No payload: only says what is synced.
+  kRaftEntry = 3,  // An entry of a replicated log.
 };
 
 struct SegmentHeader {

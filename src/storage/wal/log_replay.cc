@@ -46,10 +46,10 @@ std::string At(WalNumber segment, std::uint64_t offset) {
 
 class LogReplay {
  public:
-  using Apply = std::function<Result<void>(SequenceNumber, std::string_view)>;
+  using Apply = std::function<Result<void>(const LogRecord&)>;
 
-  LogReplay(FileSystem& files, const std::string& directory, const Apply& apply)
-      : files_(files), directory_(directory), apply_(apply) {}
+  LogReplay(FileSystem& files, const std::string& directory, LogContent content, const Apply& apply)
+      : files_(files), directory_(directory), content_(content), apply_(apply) {}
 
   Result<ReplayReport> Run(WalNumber min_live);
 
@@ -81,6 +81,7 @@ class LogReplay {
 
   FileSystem& files_;
   const std::string& directory_;
+  const LogContent content_;
   const Apply& apply_;
   Segments segments_;
   std::vector<WalNumber> chain_;  // Ascending.
@@ -235,15 +236,21 @@ Result<void> LogReplay::RuleOutLossBehindChain() {
 Result<void> LogReplay::Accept(const Segment& segment, const RecordHeader& header,
                                std::string_view payload) {
   proved_synced_ = proved_synced_ || header.unsynced < end_.offset;
-  switch (header.kind) {
-    case RecordKind::kBatch: ++report_.records; return apply_(header.first, payload);
-    case RecordKind::kMarker: return {};
-    default:
-      return Error{ErrorCode::kUnsupported,
-                   At(segment.reader->number(), end_.offset) + ": record kind " +
-                       std::to_string(static_cast<unsigned>(header.kind)) + " (" +
-                       std::string(Name(header.kind)) + ") needs a newer version"};
+  if (header.kind == RecordKind::kMarker) {
+    return {};
   }
+  if (header.kind == static_cast<RecordKind>(content_)) {
+    ++report_.records;
+    return apply_({.place = {end_.segment, end_.offset, end_.running_crc},
+                   .first = header.first,
+                   .payload = payload});
+  }
+  const bool is_known = header.kind == RecordKind::kBatch || header.kind == RecordKind::kRaftEntry;
+  return Error{ErrorCode::kUnsupported,
+               At(segment.reader->number(), end_.offset) + ": record kind " +
+                   std::to_string(static_cast<unsigned>(header.kind)) + " (" +
+                   std::string(Name(header.kind)) + ") " +
+                   (is_known ? "belongs in another log" : "needs a newer version")};
 }
 
 Result<bool> LogReplay::ReadRecord(const Segment& segment, std::uint64_t limit) {
@@ -337,10 +344,32 @@ Result<ReplayReport> LogReplay::Run(WalNumber min_live) {
 }  // namespace
 }  // namespace wal
 
-Result<ReplayReport> ReplayLog(
-    FileSystem& files, const std::string& directory, WalNumber min_live,
-    const std::function<Result<void>(SequenceNumber first, std::string_view payload)>& apply) {
-  return wal::LogReplay(files, directory, apply).Run(min_live);
+Result<ReplayReport> ReplayLog(FileSystem& files, const std::string& directory, ReplayRange range,
+                               const std::function<Result<void>(const LogRecord&)>& apply) {
+  return wal::LogReplay(files, directory, range.content, apply).Run(range.min_live);
+}
+
+Result<std::string> ReadLogRecord(FileSystem& files, const std::string& directory,
+                                  const LogPlace& place) {
+  using wal::kRecordHeaderBytes;
+  const auto damaged = [&](const char* reason) {
+    return Error{ErrorCode::kCorruption, wal::At(place.segment, place.offset) + ": " + reason};
+  };
+  FIRN_TRY_ASSIGN(const auto file,
+                  files.OpenReadable(JoinPath(directory, WalFileName(place.segment))));
+  char fields[kRecordHeaderBytes];
+  FIRN_TRY_ASSIGN(const std::size_t count, file->Read(place.offset, fields));
+  if (count < sizeof fields || !wal::IsRecordHeader(fields, {place.segment, place.offset})) {
+    return damaged("record header checksum does not match");
+  }
+  const wal::RecordHeader header = wal::LoadRecordHeader(fields);
+  std::string payload(std::min<std::uint64_t>(header.length, wal::kPayloadBytesMax), '\0');
+  FIRN_TRY_ASSIGN(const std::size_t length, file->Read(place.offset + kRecordHeaderBytes, payload));
+  if (length < payload.size() ||
+      Crc32c(payload, wal::RunningCrcOfFields(fields, place.previous_crc)) != header.running_crc) {
+    return damaged("record checksum does not match");
+  }
+  return payload;
 }
 
 }  // namespace firn

@@ -83,7 +83,7 @@ TEST_F(Damage, AnEmptyDirectoryIsAnEmptyLog) {
 TEST_F(Damage, TheErrorOfTheReceiverEndsReplay) {
   Append(10);
   int seen = 0;
-  const auto report = ReplayLog(*files_, "/db", {1}, [&](SequenceNumber, std::string_view) {
+  const auto report = ReplayLog(*files_, "/db", {{1}}, [&](const LogRecord&) {
     return ++seen == 4 ? Result<void>(Error{ErrorCode::kNoSpace, "enough"}) : Result<void>();
   });
   EXPECT_EQ(report.error(), (Error{ErrorCode::kNoSpace, "enough"}));
@@ -255,13 +255,47 @@ TEST_F(Damage, VersionsFeaturesAndKindsOfTheFutureAreRefusedByName) {
   char* record = raft["000001.wal"].data() + kFirstRecord;
   const auto header = wal::DecodeSegmentHeader(raft["000001.wal"]).value();
   auto fields = wal::LoadRecordHeader(record);
-  fields.kind = wal::RecordKind::kReservedRaftEntry;
+  fields.kind = wal::RecordKind::kRaftEntry;
   wal::StoreRecordFields(record, fields);
   wal::SealRecordHeader(record, {{1}, kFirstRecord},
                         Crc32c({record + wal::kRecordHeaderBytes, fields.length},
                                wal::RunningCrcOfFields(record, header.crc)));
   EXPECT_EQ(ErrorOf(raft),
-            "unsupported: log 000001.wal @4096: record kind 3 (raft entry) needs a newer version");
+            "unsupported: log 000001.wal @4096: record kind 3 (raft entry) belongs in another log");
+}
+
+TEST(RaftEntries, AreReplayedAndReadAloneByTheirPlaces) {
+  MemoryFileSystem files;
+  ASSERT_TRUE(files.CreateDirectory("/db"));
+  auto log = MakeLog({.files = files, .content = LogContent::kRaftEntries}).value();
+  std::vector<LogRecord> appended;
+  std::vector<std::string> payloads;
+  for (std::uint64_t n = 1; n <= 200; ++n) {
+    payloads.push_back(PayloadOf(n, 400));
+    ASSERT_TRUE(AppendOne(*log, n, payloads.back()));
+    appended.push_back({.place = log->last_place(), .first = {n}, .payload = {}});
+  }
+  EXPECT_GT(appended.back().place.segment, appended.front().place.segment);
+  std::size_t seen = 0;
+  ASSERT_TRUE(
+      ReplayLog(files, "/db", {{1}, LogContent::kRaftEntries}, [&](const LogRecord& record) {
+        EXPECT_EQ(record.place, appended[seen].place);
+        EXPECT_EQ(record.first, appended[seen].first);
+        EXPECT_EQ(ReadLogRecord(files, "/db", record.place).value(), payloads[seen]);
+        ++seen;
+        return Result<void>();
+      }));
+  EXPECT_EQ(seen, 200u);
+  EXPECT_EQ(Replay(files, "/db").error().context,
+            "log 000001.wal @4096: record kind 3 (raft entry) belongs in another log");
+
+  std::string bytes = ReadWholeFile(files, "/db/000001.wal").value();
+  bytes[appended[3].place.offset + wal::kRecordHeaderBytes] ^= 1;
+  files.SetContent("/db/000001.wal", bytes);
+  EXPECT_EQ(
+      ReadLogRecord(files, "/db", appended[3].place).error(),
+      (Error{ErrorCode::kCorruption, "log 000001.wal @" + std::to_string(appended[3].place.offset) +
+                                         ": record checksum does not match"}));
 }
 
 // Three segments, synced now and then. A flip may cost the unsynced tail, or be reported; it may

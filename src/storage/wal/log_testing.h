@@ -29,11 +29,10 @@ struct Replayed {
 inline Result<Replayed> Replay(FileSystem& files, const std::string& directory,
                                WalNumber min_live = {1}) {
   Replayed replayed;
-  auto report = ReplayLog(files, directory, min_live,
-                          [&](SequenceNumber first, std::string_view payload) -> Result<void> {
-                            replayed.records.push_back({first.value, std::string(payload)});
-                            return {};
-                          });
+  auto report = ReplayLog(files, directory, {.min_live = min_live}, [&](const LogRecord& record) {
+    replayed.records.push_back({record.first.value, std::string(record.payload)});
+    return Result<void>();
+  });
   if (!report) {
     return std::move(report).error();
   }
@@ -46,12 +45,14 @@ struct TestLogSetup {
   std::string directory = "/db";
   WalAppend way = WalAppend::kWrite;
   std::uint64_t segment_bytes = 16 << 10;
+  LogContent content = LogContent::kBatches;
   const ReplayReport* after = nullptr;  // Null: the first log of a directory.
 };
 
 inline Result<std::unique_ptr<Log>> MakeLog(const TestLogSetup& setup) {
   LogSetup full = {.files = setup.files,
                    .directory = setup.directory,
+                   .content = setup.content,
                    .segment_bytes = setup.segment_bytes,
                    .way = setup.way,
                    .first_segment = {1},
