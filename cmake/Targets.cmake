@@ -22,7 +22,8 @@ endif()
 
 # firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
 # library of its own. USES are the folders below it; that nothing else is included is checked by
-# tests/tidy, since all folders share one include root.
+# tests/tidy, since all folders share one include root. That each header of the folder compiles alone
+# is checked by the target all_verify_interface_header_sets.
 function(firn_part name)
   cmake_parse_arguments(PART "" "" "SOURCES;USES;LINKS" ${ARGN})
   add_library(firn_${name} STATIC ${PART_SOURCES})
@@ -32,6 +33,12 @@ function(firn_part name)
   foreach(used IN LISTS PART_USES)
     target_link_libraries(firn_${name} PUBLIC firn_${used})
   endforeach()
+  if(NOT name MATCHES "_testing$")  # Its folder belongs to another part.
+    file(GLOB headers CONFIGURE_DEPENDS *.h)
+    target_sources(firn_${name} PUBLIC FILE_SET HEADERS
+      BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
+    set_target_properties(firn_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
 endfunction()
 
 # What the ThreadSanitizer lane builds.
