@@ -41,6 +41,22 @@ TableFile::~TableFile() {
   }
 }
 
+// A table that came under the name of another passes every checksum of its own.
+Result<void> TableFile::CheckIdentity(const Table& table) const {
+  if (table.creation() == meta_.name.number.value && table.properties() == meta_.properties) {
+    return {};
+  }
+  const auto describe = [](std::uint64_t number, const TableProperties& properties) {
+    return "number " + std::to_string(number) + " with " + std::to_string(properties.entry_count) +
+           " entries of sequences " + std::to_string(properties.smallest_sequence.value) + " to " +
+           std::to_string(properties.largest_sequence.value);
+  };
+  return Error{ErrorCode::kCorruption, "table " + Describe(meta_.name) + ": the file holds " +
+                                           describe(table.creation(), table.properties()) +
+                                           ", the manifest means " +
+                                           describe(meta_.name.number.value, meta_.properties)};
+}
+
 Result<std::shared_ptr<const Table>> TableFile::Open() const {
   {
     MutexLock lock(mutex_);
@@ -50,6 +66,7 @@ Result<std::shared_ptr<const Table>> TableFile::Open() const {
   }
   // Outside the lock, since it reads the disk: two threads may both open, and one copy is dropped.
   FIRN_TRY_ASSIGN(std::shared_ptr<const Table> table, directory_->Open(meta_.name));
+  FIRN_TRY(CheckIdentity(*table));
   MutexLock lock(mutex_);
   if (table_ == nullptr) {
     table_ = std::move(table);

@@ -63,6 +63,7 @@ class TableFile {
   // The open table, or null when nobody has opened it yet. Free of waiting.
   const Table* opened() const { return opened_.load(std::memory_order_acquire); }
   // Opens it first if need be: blocks on the disk. It stays open as long as this object.
+  // kCorruption also when the file is intact, but another table than the manifest means.
   Result<std::shared_ptr<const Table>> Open() const;
 
   // An edit that removed the table is durable: delete the file after the last reader.
@@ -72,6 +73,8 @@ class TableFile {
   bool damaged() const { return damaged_.load(std::memory_order_relaxed); }
 
  private:
+  Result<void> CheckIdentity(const Table& table) const;
+
   const TableMeta meta_;
   const std::shared_ptr<TableDirectory> directory_;
   mutable std::atomic<bool> removed_{false};
