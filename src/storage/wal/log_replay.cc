@@ -112,8 +112,9 @@ Result<void> LogReplay::OpenSegments(WalNumber min_live) {
     if (header && header->number == number) {
       report_.durable_manifest = std::max(report_.durable_manifest, header->durable_manifest);
       segment.header = *std::move(header);
-    } else if (header) {
-      segment.reason = "header is of segment " + std::to_string(header->number.value);
+    } else if (header) {  // No crash does that: a segment's name is new, or its content zeros.
+      return Error{ErrorCode::kCorruption, At(number, 0) + ": header is of segment " +
+                                               std::to_string(header->number.value)};
     } else if (header.error().code == ErrorCode::kUnsupported) {
       return Error{ErrorCode::kUnsupported, At(number, 0) + ": " + header.error().context};
     } else {
