@@ -44,6 +44,7 @@ class History {
   // So many writes survive power loss.
   void NoteDurable(std::size_t count) { durable_ = std::max(durable_, count); }
 
+  const std::vector<Write>& writes() const { return writes_; }  // Those begun.
   std::size_t begun() const { return writes_.size(); }
   std::size_t acknowledged() const { return acknowledged_; }
   Bounds AfterKill() const { return {acknowledged_, writes_.size()}; }
