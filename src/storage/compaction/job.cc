@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/compaction/job.h"
 
-#include <array>
+#include <algorithm>
 #include <utility>
 
 #include "base/propagate.h"
@@ -84,7 +84,7 @@ class Job {
   Job(const CompactionPlan& plan, const CompactionSetup& setup)
       : plan_(plan),
         setup_(setup),
-        merge_(plan),
+        merge_(plan, setup.read_memory_bytes),
         filter_(setup.readers),
         deeper_(setup.version, plan.target_level),
         cutter_(plan.grandparents, setup.output.options.table_bytes),
@@ -133,14 +133,30 @@ class Job {
     }
     // A key's versions stay together in one table.
     if (output_.begun() && entry.key != last_key_ &&
-        cutter_.CutBefore(entry.key, output_.bytes())) {
+        (cutter_.CutBefore(entry.key, output_.bytes()) ||
+         output_.filter_memory_bytes() >= setup_.filter_memory_bytes)) {
       FIRN_TRY(FinishOutput());
     }
     if (!output_.begun()) {
-      FIRN_TRY(output_.Begin(plan_.target_level));
+      FIRN_TRY(output_.Begin(plan_.target_level, ExpectedEntries()));
     }
     last_key_.assign(entry.key);
     return output_.Add(entry);
+  }
+
+  // Of an output that becomes as large as it may. Too many cost address space alone.
+  std::uint64_t ExpectedEntries() const {
+    std::uint64_t entries = 0;
+    for (const CompactionInput& input : plan_.inputs) {
+      for (const auto& table : input.tables) {
+        entries += table->meta().properties.entry_count;
+      }
+    }
+    const double outputs =
+        std::max(1.0, static_cast<double>(plan_.input_bytes()) /
+                          static_cast<double>(setup_.output.options.table_bytes));
+    const auto each = static_cast<std::uint64_t>(1.1 * static_cast<double>(entries) / outputs);
+    return std::min<std::uint64_t>(each, setup_.filter_memory_bytes / sizeof(std::uint64_t));
   }
 
   Result<void> FinishOutput() {

@@ -6,6 +6,7 @@
 // takes its outputs away.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -24,6 +25,10 @@ struct CompactionSetup {
   std::string directory;
   const Version& version;               // That the plan was made from.
   std::vector<SequenceNumber> readers;  // As VersionFilter wants them.
+  // Shared by all inputs for what is read ahead of them.
+  std::size_t read_memory_bytes = 0;
+  // An output ends when its filter to be has taken as much.
+  std::size_t filter_memory_bytes = SIZE_MAX;
   // Called every few thousand entries; an error ends the job with it.
   std::function<Result<void>()> pause;
 };

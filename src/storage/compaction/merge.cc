@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/compaction/merge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/key_head.h"
@@ -9,16 +10,25 @@
 namespace firn {
 namespace {
 
-std::vector<RunScan> SourcesOf(const CompactionPlan& plan) {
-  std::vector<RunScan> sources;
+// Smaller reads would cost more in system calls than they save.
+constexpr std::uint64_t kReadBytesMin = std::uint64_t{16} << 10;
+
+std::vector<RunScan> SourcesOf(const CompactionPlan& plan, std::size_t memory_bytes) {
+  std::vector<TableList> runs;
   for (const CompactionInput& input : plan.inputs) {
     if (input.level > 0) {
-      sources.emplace_back(input.tables);
+      runs.push_back(input.tables);
       continue;
     }
     for (const auto& table : input.tables) {
-      sources.emplace_back(TableList{table});
+      runs.push_back({table});
     }
+  }
+  const std::uint64_t read_bytes = std::clamp<std::uint64_t>(
+      memory_bytes / std::max<std::size_t>(1, runs.size()), kReadBytesMin, Table::Scan::kReadBytes);
+  std::vector<RunScan> sources;
+  for (TableList& run : runs) {
+    sources.emplace_back(std::move(run), read_bytes);
   }
   // All keys lie between these two, so what they share, all share.
   const KeyRange range = plan.range();
@@ -44,7 +54,8 @@ Result<void> RunScan::OpenNext() {
     if (!table) {
       return Blame(std::move(table).error());
     }
-    scan_ = std::make_unique<Table::Scan>(*std::move(table));
+    scan_ =
+        std::make_unique<Table::Scan>(*std::move(table), Table::Scan::Cached::kUse, read_bytes_);
     FIRN_TRY(Blame(scan_->status()));
   } while (!scan_->valid());
   return Load();
@@ -73,8 +84,8 @@ Result<void> RunScan::Blame(Result<void> result) {
   return result;
 }
 
-CompactionMerge::CompactionMerge(const CompactionPlan& plan)
-    : sources_(SourcesOf(plan)), tree_(sources_.size(), Before{&sources_}) {}
+CompactionMerge::CompactionMerge(const CompactionPlan& plan, std::size_t memory_bytes)
+    : sources_(SourcesOf(plan, memory_bytes)), tree_(sources_.size(), Before{&sources_}) {}
 
 bool CompactionMerge::Before::operator()(std::size_t a, std::size_t b) const {
   const RunScan& left = (*sources)[a];

@@ -21,7 +21,9 @@ namespace firn {
 // Walks tables that follow each other in key order as if they were one.
 class RunScan {
  public:
-  explicit RunScan(TableList tables) : tables_(std::move(tables)) {}
+  // Reads about `read_bytes` at once.
+  RunScan(TableList tables, std::uint64_t read_bytes)
+      : tables_(std::move(tables)), read_bytes_(read_bytes) {}
 
   // Positions on the first entry.
   Result<void> Start() { return OpenNext(); }
@@ -38,6 +40,7 @@ class RunScan {
   Result<void> Blame(Result<void> result);
 
   TableList tables_;
+  std::uint64_t read_bytes_;
   std::size_t next_table_ = 0;
   std::unique_ptr<Table::Scan> scan_;
   Entry entry_;
@@ -48,7 +51,8 @@ class RunScan {
 
 class CompactionMerge {
  public:
-  explicit CompactionMerge(const CompactionPlan& plan);
+  // The sources share about `memory_bytes` for what they read.
+  CompactionMerge(const CompactionPlan& plan, std::size_t memory_bytes);
 
   // Before anything else.
   Result<void> Start();

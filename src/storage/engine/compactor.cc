@@ -5,6 +5,7 @@
 
 #include "base/propagate.h"
 #include "storage/compaction/job.h"
+#include "storage/engine/memory_budget.h"
 
 namespace firn {
 namespace {
@@ -120,11 +121,14 @@ Result<CompactionResult> Compactor::Move(const CompactionPlan& plan) {
 Result<CompactionResult> Compactor::Merge(const CompactionPlan& plan, Lane lane) {
   FIRN_TRY(CheckRoom(plan));
   const auto start = parts_.Now();
-  const std::shared_ptr<const View> view = parts_.view->Get();
+  // Not the View: it would keep the memtables of now for as long as the merge takes.
+  const std::shared_ptr<const Version> version = parts_.view->Get()->version;
   const CompactionSetup setup{.output = parts_.output_setup(),
                               .directory = parts_.directory,
-                              .version = *view->version,
+                              .version = *version,
                               .readers = parts_.snapshots.Readers(),
+                              .read_memory_bytes = MergeReadBytes(parts_.options),
+                              .filter_memory_bytes = MergeFilterBytes(parts_.options),
                               .pause = [this, lane] { return Pause(lane); }};
   FIRN_TRY_ASSIGN(CompactionOutcome outcome, RunCompaction(plan, setup));
   FIRN_TRY(installer_.Install({.edit = std::move(outcome.edit),

@@ -9,6 +9,7 @@
 #include "base/propagate.h"
 #include "storage/engine/database_iterator.h"
 #include "storage/engine/handles.h"
+#include "storage/engine/memory_budget.h"
 #include "storage/engine/open.h"
 #include "storage/engine/options_check.h"
 #include "storage/wal/operations.h"
@@ -71,6 +72,7 @@ void Engine::Begin(WritePath::Start start) {
 
 void Engine::Tick() {
   write_path_.Tick();
+  SizeCache(parts_);
   compactor_.Kick();  // One that found no space may find some now.
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
     parts_.health.NoteFailure(deleted.error());

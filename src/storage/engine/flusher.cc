@@ -37,19 +37,25 @@ void Flusher::Kick() {
   });
 }
 
+std::optional<FrozenMemtable> Flusher::Oldest() const {
+  const std::shared_ptr<const View> view = parts_.view->Get();
+  return view->frozen_newest_first.empty() ? std::nullopt
+                                           : std::optional(view->frozen_newest_first.back());
+}
+
 bool Flusher::HasPending() const { return !parts_.view->Get()->frozen_newest_first.empty(); }
 
 bool Flusher::FlushPending() {
   for (;;) {
-    const std::shared_ptr<const View> view = parts_.view->Get();
-    if (view->frozen_newest_first.empty()) {
+    std::optional<FrozenMemtable> oldest = Oldest();
+    if (!oldest) {
       return true;
     }
     if (parts_.health.stopped() || IsStopped()) {
       return false;
     }
-    const FrozenMemtable& oldest = view->frozen_newest_first.back();
-    Result<FlushResult> flushed = FlushOldest(oldest);
+    const std::uint64_t ticket = oldest->ticket;
+    Result<FlushResult> flushed = FlushOldest(*std::move(oldest));
     if (flushed) {
       parts_.health.NoteSpace();
     } else {
@@ -60,17 +66,18 @@ bool Flusher::FlushPending() {
     if (!flushed) {
       return false;
     }
-    flushed_ticket_ = oldest.ticket;
-    if (auto found = expected_.find(oldest.ticket); found != expected_.end()) {
+    flushed_ticket_ = ticket;
+    if (auto found = expected_.find(ticket); found != expected_.end()) {
       found->second = *std::move(flushed);
     }
   }
 }
 
-Result<FlushResult> Flusher::FlushOldest(const FrozenMemtable& frozen) {
+Result<FlushResult> Flusher::FlushOldest(FrozenMemtable frozen) {
   const auto start = parts_.Now();
   const std::vector<SequenceNumber> readers = parts_.snapshots.Readers();
   FIRN_TRY_ASSIGN(TableMeta table, WriteTable(frozen, readers));
+  frozen.memtable.reset();  // What follows may take long: the View alone keeps it.
   FlushResult result{.table = InfoOf(table), .filter_bits = table.properties.filter_bits};
   const std::uint64_t bytes = table.bytes();
   Installer::Change change{
@@ -108,7 +115,7 @@ void Flusher::DropOldEmptyTables(VersionEdit& edit) const {
 Result<TableMeta> Flusher::WriteTable(const FrozenMemtable& frozen,
                                       const std::vector<SequenceNumber>& readers) {
   TableOutput output(parts_.output_setup());
-  FIRN_TRY(output.Begin(0));
+  FIRN_TRY(output.Begin(0, frozen.memtable->entry_count()));
   VersionFilter filter(readers);
   for (Memtable::Scan scan(*frozen.memtable); scan.valid(); scan.Next()) {
     const Entry entry = scan.entry();

@@ -50,9 +50,10 @@ class Flusher {
   void Stop();
 
  private:
-  Result<FlushResult> FlushOldest(const FrozenMemtable& frozen);
+  Result<FlushResult> FlushOldest(FrozenMemtable frozen);
   Result<TableMeta> WriteTable(const FrozenMemtable& frozen,
                                const std::vector<SequenceNumber>& readers);
+  std::optional<FrozenMemtable> Oldest() const;
   void DropOldEmptyTables(VersionEdit& edit) const;
   bool IsStopped() const;
   Result<void> WhyNot() const;

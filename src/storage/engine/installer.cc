@@ -6,6 +6,7 @@
 
 #include "base/epoch.h"
 #include "base/propagate.h"
+#include "storage/engine/memory_budget.h"
 
 namespace firn {
 
@@ -27,9 +28,8 @@ Result<void> Installer::Install(const Change& change) {
       }
     });
     MarkRemoved(*before, change.edit);
-    const std::shared_ptr<const View> view = parts_.view->Get();
-    SizeCache(*view);
-    parts_.controller.SetPressure(PressureOf(*view->version, parts_.limits));
+    SizeCache(parts_);
+    parts_.controller.SetPressure(PressureOf(*parts_.view->Get()->version, parts_.limits));
   } else if (logged.error().code == ErrorCode::kNoSpace) {
     DeleteOutputs(change.edit);
   } else {
@@ -73,18 +73,6 @@ void Installer::DeleteOutputs(const VersionEdit& edit) {
       static_cast<void>(parts_.environment.files->Delete(parts_.tables->PathOf(added.table.name)));
     }
   }
-}
-
-void Installer::SizeCache(const View& view) { parts_.cache->SetCapacity(CacheShare(parts_, view)); }
-
-std::size_t CacheShare(const EngineParts& parts, const View& view) {
-  const std::size_t budget = parts.options.memory_budget_bytes;
-  std::size_t taken = parts.options.memtable_bytes + parts.tables->resident_bytes();
-  for (const FrozenMemtable& frozen : view.frozen_newest_first) {
-    taken += frozen.memtable->memory_bytes();
-  }
-  // Reads need some cache to be of any use, however tight the budget.
-  return std::max(budget / 8, budget - std::min(budget, taken));
 }
 
 }  // namespace firn

@@ -32,15 +32,11 @@ class Installer {
  private:
   void DeleteOutputs(const VersionEdit& edit);
   void MarkRemoved(const Version& before, const VersionEdit& edit);
-  void SizeCache(const View& view);
 
   EngineParts& parts_;
   Mutex mutex_;
   ConditionVariable free_;
   bool installing_ FIRN_GUARDED_BY(mutex_) = false;
 };
-
-// Bytes that memtables, open tables and retired memory leave of the budget for cached blocks.
-std::size_t CacheShare(const EngineParts& parts, const View& view);
 
 }  // namespace firn

@@ -180,6 +180,7 @@ class Opener {
   void Freeze() {
     // All segments stay until the memtable that is active after the replay has been flushed too:
     // that one is frozen with the number of a segment newer than any of these.
+    parts_.frozen_memtables.Add(active_);
     frozen_.insert(frozen_.begin(),
                    {.memtable = std::exchange(active_, std::make_shared<Memtable>()),
                     .ticket = next_ticket_++,

@@ -17,6 +17,7 @@
 #include "storage/compaction/write_controller.h"
 #include "storage/engine/counters.h"
 #include "storage/engine/health.h"
+#include "storage/engine/memtable_census.h"
 #include "storage/engine/snapshot_list.h"
 #include "storage/engine/view.h"
 #include "storage/table/block_cache.h"
@@ -29,8 +30,11 @@ namespace firn {
 struct Environment {
   std::shared_ptr<FileSystem> files;
   std::shared_ptr<Scheduler> scheduler;
-  std::uint64_t seed = 0;  // Of everything random: table ids.
+  std::uint64_t seed = 0;                                      // Of everything random: table ids.
 };
+
+// A memtable takes 9 KiB for its first entry, so smaller limits are held against its data.
+inline constexpr std::size_t kMemtableMemoryMin = std::size_t{16} << 10;
 
 struct EngineParts {
   EngineParts(Environment seams, std::string path, const Options& checked_options);
@@ -51,6 +55,7 @@ struct EngineParts {
   std::atomic<std::size_t> memtable_bytes;  // Size at which the active memtable is frozen.
   std::atomic<std::uint64_t> visible_sequence{0};
   std::atomic<bool> closing{false};
+  MemtableCensus frozen_memtables;
   SnapshotList snapshots{visible_sequence};
   Health health;
   WriteController controller;

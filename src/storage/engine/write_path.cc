@@ -7,13 +7,11 @@
 #include "base/check.h"
 #include "base/epoch.h"
 #include "base/propagate.h"
+#include "storage/engine/memory_budget.h"
 #include "storage/wal/operations.h"
 
 namespace firn {
 namespace {
-
-// A memtable takes 9 KiB for its first entry, so smaller limits are held against its data.
-constexpr std::size_t kMemtableMemoryMin = std::size_t{16} << 10;
 
 // Requests are appended as one record up to this size, and more follow in the next.
 constexpr std::size_t kRecordBytesSoft = std::size_t{1} << 20;
@@ -78,7 +76,7 @@ std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t f
     }
     bytes += group[end]->user_bytes();
   }
-  if (ActiveIsFull() && parts_.view->Get()->frozen_newest_first.size() < FrozenMax()) {
+  if (ActiveIsFull() && MayFreeze()) {
     if (Result<std::uint64_t> switched = SwitchMemtable(); !switched) {
       SetAll(group, first, end, switched.error());
       return end;
@@ -148,12 +146,8 @@ void WritePath::StopUnlessFull(const Error& error) {
   }
 }
 
-// Memtables may take three quarters of the budget together, the active one included.
-std::size_t WritePath::FrozenMax() const {
-  const std::size_t each =
-      std::max(parts_.memtable_bytes.load(std::memory_order_relaxed), kMemtableMemoryMin);
-  const std::size_t memtables = parts_.options.memory_budget_bytes / 4 * 3 / each;
-  return std::max<std::size_t>(2, memtables) - 1;
+bool WritePath::MayFreeze() const {
+  return parts_.view->Get()->frozen_newest_first.size() + 1 < MemtablesMax(parts_);
 }
 
 bool WritePath::ActiveIsFull() const {
@@ -177,6 +171,7 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
     }
     frozen.next_wal = *segment;
   }
+  parts_.frozen_memtables.Add(active_);
   active_ = std::make_shared<Memtable>();
   parts_.view->Change([&](View& view) {
     view.frozen_newest_first.insert(view.frozen_newest_first.begin(), std::move(frozen));
@@ -189,11 +184,12 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
 
 Result<void> WritePath::AwaitMemory() {
   const auto start = parts_.Now();
-  if (parts_.view->Get()->frozen_newest_first.size() < FrozenMax()) {
+  if (MayFreeze()) {
+    SizeCache(parts_, 1);
     return {};  // The next commit freezes the memtable and goes on.
   }
   flusher_.Kick();
-  Result<void> room = flusher_.AwaitFewerThan(FrozenMax());
+  Result<void> room = flusher_.AwaitFewerThan(MemtablesMax(parts_) - 1);
   Add(parts_.write_counters.delays, 1);
   Add(parts_.write_counters.delay_memtables_ns,
       static_cast<std::uint64_t>((parts_.Now() - start).count()));
@@ -252,6 +248,7 @@ Result<std::uint64_t> WritePath::Freeze() {
     ticket = *switched;
     return {};
   }));
+  SizeCache(parts_);
   return ticket;
 }
 

@@ -60,7 +60,7 @@ class WritePath {
   void Insert(const CommitRequest& request);
   Result<std::uint64_t> SwitchMemtable();
   bool ActiveIsFull() const;
-  std::size_t FrozenMax() const;  // How many memtables may wait to be flushed.
+  bool MayFreeze() const;  // Or too many memtables wait to be flushed.
 
   Result<void> RunExclusively(const std::function<Result<void>()>& action);
   Result<void> AwaitMemory();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Chunks below 128 KiB come from the heap. Larger ones are mapped, so that they go back to the
+// Chunks below 32 KiB come from the heap. Larger ones are mapped, so that they go back to the
 // system when the memtable ends, whatever the heap's fragmentation. Full-sized ones are aligned to
 // 2 MiB and ask for a huge page: a point read touches a node and a record at random, and with small
 // pages each also costs a walk of the page table. The page is charged as a whole, as it is
@@ -18,7 +18,7 @@
 namespace firn {
 namespace {
 
-constexpr std::size_t kMappedBytesMin = std::size_t{128} << 10;
+constexpr std::size_t kMappedBytesMin = std::size_t{32} << 10;
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 constexpr std::align_val_t kHeapAlignment{64};

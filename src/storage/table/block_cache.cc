@@ -16,6 +16,17 @@
 #include "storage/table/block_memory.h"
 
 namespace firn {
+namespace {
+
+// Blocks that left their slots, of all caches, and that a reader in an old epoch may still see.
+std::atomic<std::size_t> retired_block_bytes{0};
+
+// A reader that the system has stopped inside its epoch keeps all that is evicted meanwhile. Up to
+// here the cache goes on.
+constexpr std::size_t kRetiredBytesMin = std::size_t{2} << 20;
+constexpr std::size_t kRetiredShare = 16;
+
+}  // namespace
 
 CountedPointer<CachedBlock> CachedBlock::Make(std::size_t bytes) {
   auto* block = new (block_memory::Allocate(TotalBytes(bytes))) CachedBlock(bytes);
@@ -79,10 +90,22 @@ BlockReference BlockCache::Insert(BlockSlot& slot, BlockReference block, Tempera
   return block;
 }
 
+bool BlockCache::TooMuchIsRetired() const {
+  const std::size_t allowed = std::max(kRetiredBytesMin, capacity() / kRetiredShare);
+  if (retired_block_bytes.load(std::memory_order_relaxed) <= allowed) [[likely]] {
+    return false;
+  }
+  CollectEpochs();
+  return retired_block_bytes.load(std::memory_order_relaxed) > allowed;
+}
+
 bool BlockCache::Reserve(std::size_t charge) {
+  if (TooMuchIsRetired()) {
+    return false;  // Evicting more would free nothing.
+  }
   for (int attempt = 0; attempt < 3; ++attempt) {
     std::size_t used = used_bytes();
-    while (used + charge <= capacity()) {
+    while (used + charge <= Room()) {
       if (used_bytes_.compare_exchange_weak(used, used + charge, std::memory_order_relaxed)) {
         return true;
       }
@@ -137,7 +160,12 @@ void BlockCache::Unlink(Shard& shard, const CachedBlock& block) {
 
 void BlockCache::Retire(const std::vector<const CachedBlock*>& blocks) {
   for (const CachedBlock* block : blocks) {
-    RetireInEpoch(block->charge(), [block] { auto last = BlockReference::Adopt(block); });
+    const std::size_t bytes = block->charge();
+    retired_block_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    RetireInEpoch(bytes, [block, bytes] {
+      retired_block_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+      auto last = BlockReference::Adopt(block);
+    });
   }
 }
 
@@ -156,6 +184,11 @@ void BlockCache::Remove(std::span<BlockSlot> slots) {
   // In the order of their memory, so that whole pieces of it come free one after the other.
   std::sort(removed.begin(), removed.end(), std::less<>());
   Retire(removed);
+}
+
+void BlockCache::AddResident(std::size_t bytes) {
+  resident_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  MakeRoom(0);
 }
 
 void BlockCache::SetCapacity(std::size_t bytes) {

@@ -12,6 +12,7 @@
 // Thread-safe. Locks are taken to insert and to evict only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -81,20 +82,29 @@ class BlockCache {
 
   // Evicts what is too much. Not under an EpochGuard.
   void SetCapacity(std::size_t bytes);
+  // What open tables hold besides blocks comes out of the capacity, all but a half of it. The
+  // caller adds and subtracts what was added. Adding evicts: not under an EpochGuard.
+  void AddResident(std::size_t bytes);
+  void RemoveResident(std::size_t bytes) {
+    resident_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  }
+  std::size_t resident_bytes() const { return resident_bytes_.load(std::memory_order_relaxed); }
   std::size_t capacity() const { return capacity_.load(std::memory_order_relaxed); }
   // Never above the capacity, except while it is being lowered. Blocks that left the cache and are
   // still looked at are not in it: see EpochRetiredBytes.
   std::size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
-  // Whether blocks of that charge are cached at all: not above an eighth of the capacity.
-  bool Accepts(std::size_t charge) const { return charge <= capacity() / 8; }
+  // Whether blocks of that charge are cached at all: not above an eighth of what there is for
+  // blocks.
+  bool Accepts(std::size_t charge) const { return charge <= Room() / 8; }
 
   // A warm block survives the next round of the clock; one of many read in a row does not unless it
   // is used again.
   enum Temperature : bool { kCold = false, kWarm = true };
 
   // Puts a loaded block into its slot. Returns the block to use: the one that was there if another
-  // thread was faster. Not under an EpochGuard.
+  // thread was faster. A block for which no room can be made is not cached. Not under an
+  // EpochGuard.
   BlockReference Insert(BlockSlot& slot, BlockReference block, Temperature temperature);
 
   // A reference to the block in the slot, if there is one.
@@ -119,7 +129,13 @@ class BlockCache {
   static std::size_t ShardOf(const BlockSlot* slot);
   static void Retire(const std::vector<const CachedBlock*>& blocks);
   bool Reserve(std::size_t charge);
-  bool HasRoom(std::size_t charge) const { return used_bytes() + charge <= capacity(); }
+  bool TooMuchIsRetired() const;
+  // For blocks.
+  std::size_t Room() const {
+    const std::size_t all = capacity();
+    return all - std::min(resident_bytes(), all / 2);
+  }
+  bool HasRoom(std::size_t charge) const { return used_bytes() + charge <= Room(); }
   void MakeRoom(std::size_t charge);
   // Returns whether the hand reached the end and starts over.
   bool EvictUpToRingEnd(Shard& shard, std::size_t charge, std::vector<const CachedBlock*>& victims)
@@ -128,6 +144,7 @@ class BlockCache {
 
   std::atomic<std::size_t> capacity_;
   std::atomic<std::size_t> used_bytes_{0};
+  std::atomic<std::size_t> resident_bytes_{0};
   std::atomic<std::size_t> clock_shard_{0};  // Whose ring the hand is in.
   TableCounters counters_;
   std::array<Shard, kShards> shards_;

@@ -254,7 +254,7 @@ void TakePagesBack(Arena& arena, Chunk* chunk, std::uint32_t i) {
 bool HoldsTooMuch(const Arena& arena) {
   const std::size_t live = arena.live_bytes.load(std::memory_order_relaxed);
   const std::size_t held = arena.held_bytes.load(std::memory_order_relaxed);
-  return held > live + live / 8 + 2 * kChunkBytes;
+  return held > live + live / 8 + kChunkBytes / 2;
 }
 
 void* AllocateSlot(std::size_t slot_bytes) {

@@ -2,6 +2,7 @@
 #include "storage/table/block_reader.h"
 
 #include <array>
+#include <cstring>
 
 #include "base/propagate.h"
 
@@ -109,8 +110,9 @@ Result<std::string_view> BlockReader::Expand(const BlockExtent& extent, std::str
 Result<void> BlockWindow::Fill(const BlockReader& reader, std::uint64_t begin, std::uint64_t end) {
   begin_ = end_ = 0;  // Holds nothing if the read fails.
   const auto bytes = static_cast<std::size_t>(end - begin);
-  bytes_.resize(bytes + kSlackBytes);
-  FIRN_TRY(reader.Read(begin, {bytes_.data(), bytes}));
+  char* const place = bytes_.MakeRoom(bytes + kSlackBytes);
+  std::memset(place + bytes, 0, kSlackBytes);
+  FIRN_TRY(reader.Read(begin, {place, bytes}));
   begin_ = begin;
   end_ = end;
   return {};

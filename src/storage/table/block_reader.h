@@ -13,6 +13,7 @@
 #include "firn/result.h"
 #include "io/file_system.h"
 #include "storage/table/block_cache.h"
+#include "storage/table/block_memory.h"
 #include "storage/table/codec.h"
 #include "storage/table/table_format.h"
 
@@ -68,7 +69,7 @@ class BlockWindow {
   Result<void> Fill(const BlockReader& reader, std::uint64_t begin, std::uint64_t end);
 
  private:
-  std::string bytes_;
+  block_memory::Buffer bytes_;
   std::uint64_t begin_ = 0;
   std::uint64_t end_ = 0;
 };

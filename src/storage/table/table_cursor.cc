@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint32_t kMissesBeforeReadahead = 2;
 constexpr std::uint64_t kReadaheadBytesMin = std::uint64_t{16} << 10;
 constexpr std::uint64_t kReadaheadBytesMax = std::uint64_t{256} << 10;
+// A scan over many tables reads ahead in each of them, and several scans do so at once.
+constexpr std::uint64_t kReadaheadShareOfCache = 512;
 
 }  // namespace
 
@@ -225,7 +227,9 @@ Result<BlockReference> Table::Cursor::Fetch(std::uint32_t number, Move move) {
 
 // Fills the window with block `number` and those that follow in the direction of the move.
 Result<void> Table::Cursor::ReadAhead(std::uint32_t number, Move move) {
-  readahead_bytes_ = std::clamp(readahead_bytes_ * 2, kReadaheadBytesMin, kReadaheadBytesMax);
+  const std::uint64_t bytes_max = std::clamp<std::uint64_t>(
+      table_->cache_->capacity() / kReadaheadShareOfCache, kReadaheadBytesMin, kReadaheadBytesMax);
+  readahead_bytes_ = std::clamp(readahead_bytes_ * 2, kReadaheadBytesMin, bytes_max);
   const TableIndex& index = table_->index_;
   std::uint64_t begin = index.extent(number).offset;
   std::uint64_t end = index.extent(number).end();

@@ -10,17 +10,13 @@ namespace firn {
 
 using table_format::BlockExtent;
 
-namespace {
-
-constexpr std::uint64_t kReadBytes = std::uint64_t{512} << 10;
-
-}  // namespace
-
-Table::Scan::Scan(std::shared_ptr<const Table> table, Cached cached) : Scan(*table, cached) {
+Table::Scan::Scan(std::shared_ptr<const Table> table, Cached cached, std::uint64_t read_bytes)
+    : Scan(*table, cached, read_bytes) {
   owner_ = std::move(table);
 }
 
-Table::Scan::Scan(const Table& table, Cached cached) : table_(&table), cached_(cached) {
+Table::Scan::Scan(const Table& table, Cached cached, std::uint64_t read_bytes)
+    : table_(&table), cached_(cached), read_bytes_(read_bytes) {
   EnterBlock(0);
 }
 
@@ -83,7 +79,7 @@ Result<std::string_view> Table::Scan::Stored(std::uint32_t number) {
   if (!window_.Holds(extent)) {
     std::uint64_t end = extent.end();
     while (++number < index.block_count() &&
-           index.extent(number).end() - extent.offset <= kReadBytes) {
+           index.extent(number).end() - extent.offset <= read_bytes_) {
       end = index.extent(number).end();
     }
     FIRN_TRY(window_.Fill(table_->reader_, extent.offset, end));

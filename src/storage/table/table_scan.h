@@ -24,8 +24,12 @@ class Table::Scan {
   // Whether blocks in the cache spare a read. Table::Verify wants the file.
   enum class Cached { kUse, kIgnore };
 
-  // Starts at the first entry.
-  explicit Scan(std::shared_ptr<const Table> table, Cached cached = Cached::kUse);
+  static constexpr std::uint64_t kReadBytes = std::uint64_t{512} << 10;
+
+  // Starts at the first entry. Reads about `read_bytes` at once, a block at least, and holds as
+  // much.
+  explicit Scan(std::shared_ptr<const Table> table, Cached cached = Cached::kUse,
+                std::uint64_t read_bytes = kReadBytes);
   Scan(const Scan&) = delete;
   Scan& operator=(const Scan&) = delete;
 
@@ -54,7 +58,7 @@ class Table::Scan {
   std::uint64_t bytes_read() const { return bytes_read_; }
 
  private:
-  explicit Scan(const Table& table, Cached cached);
+  explicit Scan(const Table& table, Cached cached, std::uint64_t read_bytes = kReadBytes);
   friend class Table;
 
   void Take() {
@@ -76,6 +80,7 @@ class Table::Scan {
   std::shared_ptr<const Table> owner_;  // Null when a member of the table itself scans.
   const Table* table_;
   Cached cached_;
+  std::uint64_t read_bytes_;
   bool valid_ = false;
   std::uint32_t number_ = 0;
   std::uint32_t position_ = 0;

@@ -344,7 +344,7 @@ TEST(Table, LeavesAValueReadableAfterItIsGoneFromTheCache) {
 }
 
 TEST(TableCursor, ReadsAheadInBothDirections) {
-  Tables tables(0);
+  Tables tables(std::size_t{256} << 20);  // How far ahead follows from the size of the cache.
   Random random(3);
   const auto table = tables.Make(RandomEntries(random, {.count = 20'000, .key_bytes_max = 30}));
   const std::uint64_t blocks = table->properties().block_count;
@@ -352,7 +352,7 @@ TEST(TableCursor, ReadsAheadInBothDirections) {
   TableCounters& counters = tables.cache()->counters();
   auto reads = [&] { return counters.Sum(TableCounter::kFileReads); };
   const std::uint64_t before = reads();
-  Table::Cursor cursor(table, kSequenceMax);
+  Table::Cursor cursor(table, kSequenceMax, /*fill_cache=*/false);
   for (cursor.SeekToFirst(); cursor.valid(); cursor.Next()) {
   }
   const std::uint64_t forward = reads() - before;

@@ -17,6 +17,7 @@
 #include "io/file_system.h"
 #include "storage/entry.h"
 #include "storage/table/block_builder.h"
+#include "storage/table/block_memory.h"
 #include "storage/table/codec.h"
 #include "storage/table/table_index.h"
 #include "storage/table/table_properties.h"
@@ -54,6 +55,8 @@ class TableWriter {
   // About the size of the file if it were finished now.
   std::uint64_t estimated_file_bytes() const;
 
+  std::size_t filter_memory_bytes() const { return hashes_.size() * sizeof(hashes_[0]); }
+
   // Completes, syncs and closes the file. A table without entries is legal. Call once.
   Result<TableProperties> Finish();
 
@@ -78,7 +81,7 @@ class TableWriter {
   BlockBuilder block_;
   TableIndexBuilder index_;
   TableProperties properties_;
-  std::vector<std::uint64_t> hashes_;
+  std::vector<std::uint64_t, block_memory::Allocator<std::uint64_t>> hashes_;
   std::string buffer_;  // Bytes for the file, from written_bytes_ on.
   std::string raw_;     // A block before it is compressed.
   std::string last_key_;

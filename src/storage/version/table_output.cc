@@ -14,7 +14,7 @@ TableOutput::~TableOutput() {
   }
 }
 
-Result<void> TableOutput::Begin(int level) {
+Result<void> TableOutput::Begin(int level, std::uint64_t expected_entries) {
   name_ = {.birth_level = level, .number = setup_.catalog.NewTableNumber()};
   FIRN_TRY_ASSIGN(writer_, TableWriter::Create({
                                .files = setup_.files,
@@ -24,6 +24,7 @@ Result<void> TableOutput::Begin(int level) {
                                .block_bytes = setup_.options.block_bytes,
                                .bloom_bits_per_key = setup_.options.bloom_bits_per_key,
                                .compression = setup_.options.compression,
+                               .expected_entries = expected_entries,
                            }));
   return {};
 }

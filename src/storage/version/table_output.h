@@ -31,11 +31,14 @@ class TableOutput {
   TableOutput(const TableOutput&) = delete;
   TableOutput& operator=(const TableOutput&) = delete;
 
-  // Creates the file, named for `level`. kNoSpace, kIo.
-  Result<void> Begin(int level);
+  // Creates the file, named for `level`. Room is set aside at once for as many entries as are
+  // expected. kNoSpace, kIo.
+  Result<void> Begin(int level, std::uint64_t expected_entries);
   bool begun() const { return writer_ != nullptr; }
   Result<void> Add(const Entry& entry) { return writer_->Add(entry); }
   std::uint64_t bytes() const { return writer_->estimated_file_bytes(); }
+  // What is held until Finish can make the filter: eight bytes for each key.
+  std::size_t filter_memory_bytes() const { return writer_->filter_memory_bytes(); }
   // Syncs the file; the caller syncs the directory. The object can begin another table then.
   Result<TableMeta> Finish();
 

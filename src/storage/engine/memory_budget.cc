@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/engine/memory_budget.h"
+
+#include <algorithm>
+
+namespace firn {
+namespace {
+
+constexpr std::size_t kMergeShare = 32;
+constexpr std::size_t kMergesMax = 2;
+// What does not shrink with the budget: buffers of tables that are written, and what the heaps of
+// half a dozen threads keep. Of a budget below 32 MiB it is set at a sixth, which is less than it
+// is.
+constexpr std::size_t kFixedBytes = std::size_t{5} << 20;
+
+std::size_t MemtableBytes(const EngineParts& parts) {
+  return std::max(parts.memtable_bytes.load(std::memory_order_relaxed), kMemtableMemoryMin);
+}
+
+}  // namespace
+
+std::size_t MemtablesMax(const EngineParts& parts) {
+  const std::size_t share = parts.options.memory_budget_bytes / 4 * 3;
+  const std::size_t resident = std::min(parts.cache->resident_bytes(), share / 2);
+  return std::max<std::size_t>(2, (share - resident) / MemtableBytes(parts));
+}
+
+std::size_t MergeReadBytes(const Options& options) {
+  return options.memory_budget_bytes / kMergeShare;
+}
+
+std::size_t MergeFilterBytes(const Options& options) {
+  return options.memory_budget_bytes / kMergeShare;
+}
+
+void SizeCache(EngineParts& parts, std::size_t memtables_to_come) {
+  const std::size_t budget = parts.options.memory_budget_bytes;
+  // The active memtable counts as full: it will be.
+  const std::size_t taken = (1 + memtables_to_come) * MemtableBytes(parts) +
+                            parts.frozen_memtables.Bytes() + std::min(kFixedBytes, budget / 6) +
+                            kMergesMax * MergeReadBytes(parts.options);
+  // Reads need some cache to be of any use, however tight the budget.
+  parts.cache->SetCapacity(std::max(budget / 8, budget - std::min(budget, taken)));
+}
+
+}  // namespace firn
