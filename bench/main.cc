@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -149,4 +150,11 @@ over Firn's: above 1, Firn is faster.)");
 }  // namespace
 }  // namespace firn::bench
 
-int main(int argc, char** argv) { return firn::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return firn::bench::Main(argc, argv);
+  } catch (const std::exception& error) {  // Of libraries, such as want of memory.
+    std::fprintf(stderr, "firn_bench: %s\n", error.what());
+    return 1;
+  }
+}

@@ -199,7 +199,7 @@ class Raft::StorageCalls {
   std::string buffer_;
 };
 
-Result<std::unique_ptr<Raft>> Raft::Start(RaftConfig config, RaftStorage& storage) {
+Result<std::unique_ptr<Raft>> Raft::Start(const RaftConfig& config, RaftStorage& storage) {
   std::unique_ptr<Raft> raft(new Raft(config));
   raft->storage_ = std::make_unique<StorageCalls>(storage);
   firn_raft_config bridged = {.id = config.id.value,

@@ -145,7 +145,7 @@ class Raft {
  public:
   // Takes up where the storage stands, which must outlive the node. kCorruption when that state is
   // one that no node can be in.
-  static Result<std::unique_ptr<Raft>> Start(RaftConfig config, RaftStorage& storage);
+  static Result<std::unique_ptr<Raft>> Start(const RaftConfig& config, RaftStorage& storage);
   ~Raft();
   Raft(const Raft&) = delete;
   Raft& operator=(const Raft&) = delete;
