@@ -26,7 +26,7 @@ enum class ErrorCode : std::uint8_t {
   kBusy,           // Another handle or process holds the database. Close it, then try again.
   kCorruption,   // A checksum or structure is wrong. Restore the named file; other data is served.
   kIo,           // The system refused an operation. The database may be read-only until reopened.
-  kNoSpace,      // The disk is full. Free space and try again: no reopening is needed.
+  kNoSpace,      // The disk is full, or no descriptor is left. Free some and go on: no reopening.
   kReadOnly,     // A write met a database opened, or made by a failure, read-only. Reopen it.
   kUnsupported,  // The file or option needs a version or a system feature that is not here.
   kClosed,       // The database was closed, or belongs to the parent of a forked process.

@@ -351,7 +351,8 @@ Result<FaultyFileSystem::OpenMark> FaultyFileSystem::Open(OperationKind kind,
                                                           const std::string& path) {
   FIRN_TRY(plan_->Before(kind, path));
   if (!plan_->TakeOpenPlace()) {
-    return Error{ErrorCode::kIo, std::string(Name(kind)) + " " + path + ": too many open files"};
+    return Error{ErrorCode::kNoSpace,
+                 std::string(Name(kind)) + " " + path + ": too many open files"};
   }
   return OpenMark(plan_);
 }

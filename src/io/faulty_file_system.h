@@ -71,7 +71,7 @@ class FaultyFileSystem final : public FileSystem {
   // Bytes that may be appended and allocated in all, less those of files deleted; kNoSpace beyond.
   // Raising or lifting it heals. FreeBytes reports what is left of it.
   void SetQuota(std::optional<std::uint64_t> bytes);
-  // Files that may be open at the same time; opening one more is kIo.
+  // Files that may be open at the same time; opening one more is kNoSpace.
   void SetOpenLimit(std::optional<std::size_t> files);
   void SetHook(std::function<void(const Operation&)> hook);
 

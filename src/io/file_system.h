@@ -6,9 +6,10 @@
 //
 // Paths are opaque strings joined by '/'. All calls may block on the device. Errors are kNotFound,
 // kAlreadyExists, kBusy, kNoSpace, kUnsupported, else kIo, and name the operation and the path.
-// Interrupted and short transfers are completed inside. A failed sync is kIo, also for want of
-// space, and final: callers never retry one. Unless said otherwise, an object is used by one thread
-// at a time and a FileSystem by any.
+// Interrupted and short transfers are completed inside. kNoSpace is also what opening fails with
+// when descriptors have run out: it passes. A failed sync is kIo, also for want of space, and
+// final: callers never retry one. Unless said otherwise, an object is used by one thread at a time
+// and a FileSystem by any.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,9 @@ ErrorCode CodeOf(int error_number) {
     case ENOENT: return ErrorCode::kNotFound;
     case EEXIST: return ErrorCode::kAlreadyExists;
     case ENOSPC:
-    case EDQUOT: return ErrorCode::kNoSpace;
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE: return ErrorCode::kNoSpace;
     case EOPNOTSUPP:
     case ENOSYS:
     case EXDEV: return ErrorCode::kUnsupported;
@@ -105,8 +107,14 @@ std::string ParentOf(const std::string& path) {
 }
 
 Result<void> SyncDirectoryAt(const std::string& path) {
-  FIRN_TRY_ASSIGN(const Descriptor directory,
-                  OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY));
+  Result<Descriptor> opened = OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY);
+  if (!opened) {
+    // A sync that did not come about is as good as one that failed, whatever was short.
+    Error error = std::move(opened).error();
+    return Error{error.code == ErrorCode::kNoSpace ? ErrorCode::kIo : error.code,
+                 std::move(error.context)};
+  }
+  const Descriptor directory = *std::move(opened);
   if (Uninterrupted([&] { return ::fsync(directory.get()); }) != 0) {
     return SyncError("sync directory", path, errno);
   }

@@ -242,8 +242,9 @@ TEST_F(PosixFiles, WithoutIdleFilesRunningOutOfDescriptorsIsAnError) {
     taken.push_back(*std::move(descriptor));
   }
   const auto failed = posix::OpenDescriptor("open", directory_ / "t", 0);
-  EXPECT_EQ(failed.error().code, ErrorCode::kIo);
+  EXPECT_EQ(failed.error().code, ErrorCode::kNoSpace);
   EXPECT_NE(failed.error().context.find("too many open files"), std::string::npos);
+  EXPECT_EQ(posix::SyncDirectoryAt(directory_.path()).error().code, ErrorCode::kIo);
 }
 
 TEST_F(PosixFiles, ReadersNeverNoticeThatDescriptorsAreTakenAway) {

@@ -70,7 +70,7 @@ class FaultTrial {
       }
     }
     story_.engine().files().ClearFaults();
-    story_.Advance(std::chrono::seconds(1));
+    story_.Advance(Backoff::kLongest + std::chrono::seconds(1));
     story_.Run();
     const std::size_t errors = story_.errors().size();
     story_.Put("healed", "yes", true);
@@ -222,12 +222,12 @@ TEST(Fault, TooFewFileDescriptorsAreAnErrorOfTheOperationThatNeededOne) {
         if (got) {
           ASSERT_EQ(*got, want.value());
         } else {
-          EXPECT_EQ(got.error().code, ErrorCode::kIo);
+          EXPECT_EQ(got.error().code, ErrorCode::kNoSpace);
           EXPECT_TRUE(NamesAFile(got.error()));
         }
       }
     } else {
-      EXPECT_EQ(opened.error().code, ErrorCode::kIo) << opened.error().Describe();
+      EXPECT_EQ(opened.error().code, ErrorCode::kNoSpace) << opened.error().Describe();
     }
     engine.CrashByPowerLoss(random);
     const Result<void> again = engine.Open(whole.options());

@@ -200,7 +200,7 @@ class Story {
       engine_.scheduler().RunUntilIdle();
     }
   }
-  void Advance(std::chrono::milliseconds time) {
+  void Advance(std::chrono::nanoseconds time) {
     if (is_open()) {
       engine_.scheduler().Advance(time);
     }

@@ -25,7 +25,7 @@ void Compactor::Kick() {
     {
       MutexLock lock(mutex_);
       bool& scheduled = scheduled_[static_cast<int>(lane)];
-      if (scheduled || stopped_ || manual_ > 0 || !IsDue(lane)) {
+      if (scheduled || stopped_ || manual_ > 0 || !MayStart(lane)) {
         continue;
       }
       scheduled = true;
@@ -38,6 +38,11 @@ bool Compactor::IsDue(Lane lane) const {
   return Pick(*parts_.view->Get()->version, parts_.limits, lane, busy_).has_value();
 }
 
+bool Compactor::MayStart(Lane lane) const {
+  return parts_.compaction_backoff[static_cast<std::size_t>(lane)].IsDue(parts_.Now()) &&
+         IsDue(lane);
+}
+
 void Compactor::RunLane(Lane lane) {
   bool succeeded = true;
   if (const std::optional<CompactionPlan> plan = TakePlan(lane)) {
@@ -47,6 +52,12 @@ void Compactor::RunLane(Lane lane) {
     // writing.
     if (!succeeded && result.error().code == ErrorCode::kIo) {
       parts_.health.Stop(result.error());
+    }
+    Backoff& backoff = parts_.compaction_backoff[static_cast<std::size_t>(lane)];
+    if (succeeded) {
+      backoff.NoteSuccess();
+    } else if (result.error().code == ErrorCode::kNoSpace) {
+      backoff.NoteFailure(parts_.Now(), parts_.FreeBytes());
     }
     PutBack(*plan);
   }

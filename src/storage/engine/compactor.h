@@ -47,6 +47,7 @@ class Compactor {
   Result<void> Pause(Lane lane);
   Result<void> CheckRoom(const CompactionPlan& plan) const;
   bool IsDue(Lane lane) const FIRN_REQUIRES(mutex_);
+  bool MayStart(Lane lane) const FIRN_REQUIRES(mutex_);  // It is due, and did not fail lately.
 
   EngineParts& parts_;
   Installer& installer_;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/propagate.h"
@@ -71,11 +72,26 @@ void Engine::Begin(WritePath::Start start) {
 }
 
 void Engine::Tick() {
+  LookForSpace();
   write_path_.Tick();
   SizeCache(parts_);
   compactor_.Kick();  // One that found no space may find some now.
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
     parts_.health.NoteFailure(deleted.error());
+  }
+}
+
+void Engine::LookForSpace() {
+  std::array<Backoff*, 1 + kLaneCount> all = {&parts_.flush_backoff};
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    all[1 + lane] = &parts_.compaction_backoff[lane];
+  }
+  if (std::ranges::none_of(all, [](const Backoff* backoff) { return backoff->waiting(); })) {
+    return;
+  }
+  const std::uint64_t free_bytes = parts_.FreeBytes();
+  for (Backoff* backoff : all) {
+    backoff->NoteFree(parts_.Now(), free_bytes);
   }
 }
 

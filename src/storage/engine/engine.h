@@ -80,6 +80,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // The last step of opening: writing and background work may start.
   void Begin(WritePath::Start start);
   void Tick();
+  void LookForSpace();
   Result<void> CheckOpen() const;
   Result<void> CheckReadable(const Snapshot* snapshot) const;
   Result<void> CheckRequest(const CommitRequest& request, const WriteOptions& options) const;

@@ -18,6 +18,9 @@ TableInfo InfoOf(const TableMeta& table) {
 }
 
 void Flusher::Kick() {
+  if (!parts_.flush_backoff.IsDue(parts_.Now())) {
+    return;
+  }
   {
     MutexLock lock(mutex_);
     if (scheduled_ || stopped_) {
@@ -51,15 +54,17 @@ bool Flusher::FlushPending() {
     if (!oldest) {
       return true;
     }
-    if (parts_.health.stopped() || IsStopped()) {
+    if (parts_.health.stopped() || IsStopped() || !parts_.flush_backoff.IsDue(parts_.Now())) {
       return false;
     }
     const std::uint64_t ticket = oldest->ticket;
     Result<FlushResult> flushed = FlushOldest(*std::move(oldest));
     if (flushed) {
       parts_.health.NoteSpace();
+      parts_.flush_backoff.NoteSuccess();
     } else {
       parts_.health.NoteFailure(flushed.error());
+      parts_.flush_backoff.NoteFailure(parts_.Now(), parts_.FreeBytes());
     }
     MutexLock lock(mutex_);
     changed_.NotifyAll();

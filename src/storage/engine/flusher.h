@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Writes frozen memtables as tables of level 0, oldest first, as background tasks. A flush that
-// finds the disk full is tried again; any other failure ends writing.
+// finds the disk full is tried again, ever less often (backoff.h); any other failure ends writing.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ class Flusher {
   Flusher(EngineParts& parts, Installer& installer, Hooks hooks)
       : parts_(parts), installer_(installer), hooks_(std::move(hooks)) {}
 
-  // A memtable was frozen, or space may have come back: flush in the background.
+  // A memtable was frozen, or space may have come back: flush in the background, unless that failed
+  // a moment ago.
   void Kick();
 
   // Flushes on this thread what is frozen; false when something was left for want of success or

@@ -4,6 +4,7 @@
 // is a class of its own that is given this; none knows the others' insides.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "io/scheduler.h"
 #include "storage/compaction/picker.h"
 #include "storage/compaction/write_controller.h"
+#include "storage/engine/backoff.h"
 #include "storage/engine/counters.h"
 #include "storage/engine/health.h"
 #include "storage/engine/memtable_census.h"
@@ -58,6 +60,8 @@ struct EngineParts {
   MemtableCensus frozen_memtables;
   SnapshotList snapshots{visible_sequence};
   Health health;
+  Backoff flush_backoff;
+  std::array<Backoff, kLaneCount> compaction_backoff;  // By lane.
   WriteController controller;
   ReadCounters read_counters;
   WriteCounters write_counters;
@@ -70,6 +74,8 @@ struct EngineParts {
             .options = options,
             .seed = environment.seed};
   }
+  // For a Backoff; 0 where the file system does not tell.
+  std::uint64_t FreeBytes() const { return environment.files->FreeBytes(directory).value_or(0); }
   std::chrono::nanoseconds Now() const { return environment.scheduler->clock().Now(); }
 };
 
