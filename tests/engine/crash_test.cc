@@ -102,6 +102,7 @@ class CrashTrial {
     }
     ++trials_;
     TestEngine engine(1 + trials_, crash.files);
+    engine.set_manifest_bytes_max(8 << 10);  // As in ManifestRollOver.
     if (depth < kNestedMax && random_.OneIn(depth == 0 ? 20 : 2)) {
       engine.files().SetHook([this, &crash, &engine, depth](const Operation& operation) {
         if (ChangesTheDisk(operation) && random_.OneIn(4)) {

@@ -41,7 +41,10 @@ class TestEngine {
 
   Result<void> Open(const Options& options) {
     scheduler_ = std::make_shared<SteppedScheduler>(seed_);
-    auto engine = Engine::Open({.files = files_, .scheduler = scheduler_, .seed = seed_},
+    auto engine = Engine::Open({.files = files_,
+                                .scheduler = scheduler_,
+                                .seed = seed_,
+                                .manifest_bytes_max = manifest_bytes_max_},
                                kTestDirectory, options);
     if (!engine) {
       return std::move(engine).error();
@@ -88,6 +91,8 @@ class TestEngine {
     return std::move(read->value);
   }
 
+  // From the next Open on.
+  void set_manifest_bytes_max(std::uint64_t bytes) { manifest_bytes_max_ = bytes; }
   bool is_open() const { return engine_ != nullptr; }
   Engine& engine() { return *engine_; }
   SteppedScheduler& scheduler() { return *scheduler_; }
@@ -103,6 +108,7 @@ class TestEngine {
   }
 
   std::uint64_t seed_;
+  std::uint64_t manifest_bytes_max_ = Catalog::kRollOverBytes;
   std::shared_ptr<MemoryFileSystem> memory_;
   std::shared_ptr<FaultyFileSystem> files_;
   std::shared_ptr<SteppedScheduler> scheduler_;

@@ -88,9 +88,12 @@ class Opener {
   }
 
   Result<void> RecoverCatalog() {
-    if (WasNeverMade()) {
-      return CreateCatalog();
-    }
+    FIRN_TRY(WasNeverMade() ? CreateCatalog() : ReadCatalog());
+    parts_.catalog->set_roll_over_bytes(parts_.environment.manifest_bytes_max);
+    return {};
+  }
+
+  Result<void> ReadCatalog() {
     if (parts_.options.error_if_exists) {
       return Error{ErrorCode::kAlreadyExists, parts_.directory + ": there is a database"};
     }

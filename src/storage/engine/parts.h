@@ -33,6 +33,7 @@ struct Environment {
   std::shared_ptr<FileSystem> files;
   std::shared_ptr<Scheduler> scheduler;
   std::uint64_t seed = 0;                                      // Of everything random: table ids.
+  std::uint64_t manifest_bytes_max = Catalog::kRollOverBytes;  // See there; tests make it small.
 };
 
 // A memtable takes 9 KiB for its first entry, so smaller limits are held against its data.

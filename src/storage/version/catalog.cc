@@ -8,16 +8,6 @@
 #include "base/propagate.h"
 
 namespace firn {
-namespace {
-
-// A manifest this long, and twice as long as its snapshot, is replaced by a new one.
-constexpr std::uint64_t kRollOverBytes = std::uint64_t{1} << 20;
-
-bool IsLong(const ManifestWriter& manifest) {
-  return manifest.bytes() > std::max(kRollOverBytes, 2 * manifest.snapshot_bytes());
-}
-
-}  // namespace
 
 Catalog::Catalog(std::shared_ptr<FileSystem> files, std::string directory,
                  std::shared_ptr<TableDirectory> tables)
@@ -116,7 +106,7 @@ Result<void> Catalog::Log(const VersionEdit& edit) {
   if (Result<void> written = WriteSuper(); !written) {
     return Error{ErrorCode::kIo, written.error().context};  // The edit may count or not: final.
   }
-  if (IsLong(*manifest_)) {
+  if (manifest_->bytes() > std::max(roll_over_bytes_, 2 * manifest_->snapshot_bytes())) {
     // The old one goes on for as long as there is no room for a new one.
     if (Result<void> rolled = StartManifest();
         !rolled && rolled.error().code != ErrorCode::kNoSpace) {

@@ -45,6 +45,11 @@ class Catalog {
   // The same for a fresh catalog that is to hold what `edit` says.
   Result<void> StartManifestFrom(const VersionEdit& edit);
 
+  // A manifest longer than this, and twice as long as its snapshot, is replaced by a new one.
+  // Before the first Log.
+  static constexpr std::uint64_t kRollOverBytes = std::uint64_t{1} << 20;
+  void set_roll_over_bytes(std::uint64_t bytes) { roll_over_bytes_ = bytes; }
+
   // Makes `edit` durable and its result current. Blocks on the disk; one thread at a time. After
   // kNoSpace the edit is certain not to count, and a later one may succeed. Any other failure is
   // final: the edit may count or not, so neither its inputs nor its outputs may be deleted.
@@ -82,6 +87,7 @@ class Catalog {
   const std::shared_ptr<FileSystem> files_;
   const std::string directory_;
   const std::shared_ptr<TableDirectory> tables_;
+  std::uint64_t roll_over_bytes_ = kRollOverBytes;
 
   // Synchronise themselves.
   std::atomic<std::uint64_t> next_table_{1};
