@@ -119,7 +119,7 @@ def check_functions(tree, path, lines):
     """Functions that start in the first column, also those of tests."""
     start = None
     for number, line in enumerate(lines, 1):
-        if re.match(r"[A-Za-z].*[^;]$", line) and not re.match(
+        if re.match(r"[A-Za-z].*[^;}]$", line) and not re.match(
                 r"(namespace|class|struct|enum|union|extern)\b", line):
             start = start or number
         elif line.startswith("}") or line == "":
