@@ -22,8 +22,8 @@ endif()
 
 # firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
 # library of its own. USES are the folders below it; that nothing else is included is checked by
-# tests/tidy, since all folders share one include root. That each header of the folder compiles alone
-# is checked by the target all_verify_interface_header_sets.
+# tests/tidy, since all folders share one include root. The target all_verify_interface_header_sets
+# checks that each header of the folder compiles alone.
 function(firn_part name)
   cmake_parse_arguments(PART "" "" "SOURCES;USES;LINKS" ${ARGN})
   add_library(firn_${name} STATIC ${PART_SOURCES})
