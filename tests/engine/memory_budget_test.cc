@@ -268,17 +268,17 @@ TEST(MemoryBudget, IsKeptWhenItIsSmall) {
 TEST(LongMemoryBudget, IsKeptByOneThreadThatWritesAndReads) {
   ExpectTheBudgetIsKept({.budget_bytes = 64 * kMebi,
                          .memtable_bytes = 16 * kMebi,
-                         .user_bytes = 1500 * kMebi,
-                         .large_value_max = 200'000});
+                         .user_bytes = 1000 * kMebi,
+                         .large_value_max = 30'000});
 }
 
 TEST(LongMemoryBudget, IsKeptByManyThreads) {
   ExpectTheBudgetIsKept({.budget_bytes = 64 * kMebi,
                          .memtable_bytes = 8 * kMebi,
-                         .user_bytes = 1500 * kMebi,
-                         .writers = 3,
-                         .readers = 3,
-                         .large_value_max = 200'000});
+                         .user_bytes = 1000 * kMebi,
+                         .writers = 2,
+                         .readers = 2,
+                         .large_value_max = 30'000});
 }
 
 TEST(LongMemoryBudget, IsKeptWhenItIsSmall) {
