@@ -21,6 +21,7 @@ namespace firn {
 namespace {
 
 template <typename T>
+// NOLINTNEXTLINE(performance-unnecessary-value-param): moved from, unless it holds nothing.
 T Require(Result<T> result) {
   if (!result) {
     std::fprintf(stderr, "kill_child: %s\n", result.error().Describe().c_str());
@@ -72,6 +73,7 @@ void Live(const std::string& directory, Ledger& ledger) {
 
   ledger.phase.store(Phase::kWriting);
   std::vector<std::thread> writers;
+  writers.reserve(ledger.plan.writers);
   for (std::size_t writer = 0; writer < ledger.plan.writers; ++writer) {
     writers.emplace_back([&database, &ledger, writer] { Write(database, ledger, writer); });
   }
