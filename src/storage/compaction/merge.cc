@@ -27,6 +27,7 @@ std::vector<RunScan> SourcesOf(const CompactionPlan& plan, std::size_t memory_by
   const std::uint64_t read_bytes = std::clamp<std::uint64_t>(
       memory_bytes / std::max<std::size_t>(1, runs.size()), kReadBytesMin, Table::Scan::kReadBytes);
   std::vector<RunScan> sources;
+  sources.reserve(runs.size());
   for (TableList& run : runs) {
     sources.emplace_back(std::move(run), read_bytes);
   }

@@ -67,13 +67,17 @@ Result<std::shared_ptr<const Table>> TableFile::Open() const {
   // Outside the lock, since it reads the disk: two threads may both open, and one copy is dropped.
   FIRN_TRY_ASSIGN(std::shared_ptr<const Table> table, directory_->Open(meta_.name));
   FIRN_TRY(CheckIdentity(*table));
-  MutexLock lock(mutex_);
-  if (table_ == nullptr) {
-    table_ = std::move(table);
-    directory_->AddResident(table_->resident_bytes());
-    opened_.store(table_.get(), std::memory_order_release);
+  std::shared_ptr<const Table> kept;
+  {
+    MutexLock lock(mutex_);
+    if (table_ != nullptr) {
+      return table_;
+    }
+    kept = table_ = std::move(table);
+    opened_.store(kept.get(), std::memory_order_release);
   }
-  return table_;
+  directory_->AddResident(kept->resident_bytes());  // It may have to evict.
+  return kept;
 }
 
 }  // namespace firn

@@ -32,20 +32,14 @@ class TableDirectory {
   // Deletes what was noted. Returns the first error; the rest is tried all the same.
   Result<void> DeleteNoted();
 
-  // Index and filter bytes of the open tables.
-  std::size_t resident_bytes() const { return resident_bytes_.load(std::memory_order_relaxed); }
-  void AddResident(std::size_t bytes) {
-    resident_bytes_.fetch_add(bytes, std::memory_order_relaxed);
-  }
-  void RemoveResident(std::size_t bytes) {
-    resident_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-  }
+  // Charges index and filter of an open table. Not under an EpochGuard.
+  void AddResident(std::size_t bytes) { cache_->AddResident(bytes); }
+  void RemoveResident(std::size_t bytes) { cache_->RemoveResident(bytes); }
 
  private:
   const std::shared_ptr<FileSystem> files_;
   const std::string directory_;
   const std::shared_ptr<BlockCache> cache_;
-  std::atomic<std::size_t> resident_bytes_{0};
   Mutex mutex_;
   std::vector<TableName> noted_ FIRN_GUARDED_BY(mutex_);
 };
