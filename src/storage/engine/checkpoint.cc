@@ -47,7 +47,6 @@ Result<void> Engine::Checkpoint(const std::string& directory) {
     edit.last_sequence = std::max(edit.last_sequence.value_or(SequenceNumber{}),
                                   table->meta().properties.largest_sequence);
   }
-  edit.applied_index = AppliedIndex();
   const auto catalog = Catalog::Fresh(
       parts_.environment.files, directory,
       std::make_shared<TableDirectory>(parts_.environment.files, directory, parts_.cache));

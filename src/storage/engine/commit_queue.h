@@ -21,6 +21,12 @@
 
 namespace firn {
 
+// What a replica says with a write, which it alone makes.
+struct ReplicaWrite {
+  SequenceNumber first_sequence;  // Of the first operation; above all before it.
+  std::string_view state;         // Of the replica after it: AppliedPoint::state.
+};
+
 // One request for the leader: a single operation, an encoded batch, or something to run while
 // nothing else commits.
 struct CommitRequest {
@@ -32,6 +38,9 @@ struct CommitRequest {
   std::string_view value;
 
   std::optional<std::uint64_t> applied_index;
+  const ReplicaWrite* replica = nullptr;
+  bool may_wait =
+      true;  // For memory, and to be slowed. Else memtables may grow beyond their limit.
   const std::function<Result<void>()>* exclusive = nullptr;
 
   Result<void> result;  // Set by the leader.

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/check.h"
 #include "base/propagate.h"
 #include "storage/engine/database_iterator.h"
 #include "storage/engine/handles.h"
@@ -256,6 +257,7 @@ Result<TracedRead> Engine::Get(std::string_view key, const ReadOptions& options)
   FIRN_TRY_ASSIGN(const Found found, Find(key, options, scope, read.trace));
   if (found) {
     read.value.emplace(found->value);
+    read.sequence = found->sequence;
   }
   return read;
 }
@@ -359,6 +361,12 @@ void Engine::SetMemtableBytes(std::size_t bytes) {
                               std::memory_order_relaxed);
 }
 
-std::uint64_t Engine::AppliedIndex() const { return parts_.catalog->applied_index(); }
+AppliedPoint Engine::Applied() const { return CurrentViewReference()->version->applied(); }
+
+Result<void> Engine::NoteApplied(AppliedPoint applied) {
+  FIRN_TRY(CheckOpen());
+  FIRN_CHECK(!parts_.options.wal);
+  return write_path_.NoteApplied(std::move(applied));
+}
 
 }  // namespace firn

@@ -27,6 +27,7 @@ namespace firn {
 // A point read with the way it took.
 struct TracedRead {
   std::optional<std::string> value;
+  SequenceNumber sequence;  // Of the write that made the value.
   ReadTrace trace;
 };
 
@@ -58,7 +59,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   std::vector<LevelInfo> Levels() const;
   Statistics GetStatistics() const;
-  std::uint64_t AppliedIndex() const;
+  // How much of the log that stands in for the WAL is in tables.
+  AppliedPoint Applied() const;
+  std::uint64_t AppliedIndex() const { return Applied().index; }
+  // For a replica, whose writes come from one thread. Entries of its log that write nothing move
+  // the point too.
+  Result<void> NoteApplied(AppliedPoint applied);
+  // Whether a write that must not wait finds room in memory.
+  bool HasRoom() const { return write_path_.HasRoom(); }
   // Freezes memtables of this size from now on; at most a quarter of the budget.
   void SetMemtableBytes(std::size_t bytes);
 

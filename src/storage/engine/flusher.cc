@@ -93,7 +93,8 @@ Result<FlushResult> Flusher::FlushOldest(FrozenMemtable frozen) {
   if (parts_.options.wal) {
     change.edit.min_wal = frozen.next_wal;
   } else {
-    change.edit.applied_index = frozen.applied_index;
+    change.edit.applied_index = frozen.applied.index;
+    change.edit.replica_state = std::move(frozen.applied.state);
   }
   FIRN_TRY(installer_.Install(change));
   Add(parts_.background_counters.flushes, 1);

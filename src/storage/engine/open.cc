@@ -189,7 +189,7 @@ class Opener {
                     .ticket = next_ticket_++,
                     .next_wal = parts_.catalog->min_wal(),
                     .last_sequence = last_sequence_,
-                    .applied_index = 0});
+                    .applied = {}});
   }
 
   Result<void> StartWriting() {
@@ -204,7 +204,7 @@ class Opener {
     view->oldest_readable = last_sequence_;
     parts_.view = std::make_unique<CurrentView>(std::move(view));
     start.last_sequence = last_sequence_;
-    start.applied_index = parts_.catalog->applied_index();
+    start.applied = parts_.catalog->version()->applied();
     start.next_ticket = next_ticket_;
     if (!parts_.options.read_only) {
       FIRN_TRY(DeleteOrphans());  // Before background work can change what is live.

@@ -21,10 +21,10 @@ namespace firn {
 // A full memtable on its way to level 0.
 struct FrozenMemtable {
   std::shared_ptr<const Memtable> memtable;
-  std::uint64_t ticket = 0;         // Counts memtables; flushed in this order.
-  WalNumber next_wal;               // Once it is flushed, segments below are not needed for it.
-  SequenceNumber last_sequence;     // Of the writes in it and before it.
-  std::uint64_t applied_index = 0;  // Likewise.
+  std::uint64_t ticket = 0;      // Counts memtables; flushed in this order.
+  WalNumber next_wal;            // Once it is flushed, segments below are not needed for it.
+  SequenceNumber last_sequence;  // Of the writes in it and before it.
+  AppliedPoint applied;          // Likewise.
 };
 
 struct View final : ReadOwner {

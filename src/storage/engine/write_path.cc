@@ -28,7 +28,7 @@ void SetAll(const CommitQueue::Group& group, std::size_t first, std::size_t end,
 void WritePath::Begin(Start start) {
   log_ = std::move(start.log);
   last_sequence_ = start.last_sequence.value;
-  applied_index_ = start.applied_index;
+  applied_ = std::move(start.applied);
   active_ticket_ = start.next_ticket;
   active_ = parts_.view->Get()->active;
   parts_.visible_sequence.store(last_sequence_, std::memory_order_release);
@@ -36,7 +36,7 @@ void WritePath::Begin(Start start) {
 
 Result<void> WritePath::Write(CommitRequest& request, Durability durability) {
   FIRN_TRY(parts_.health.CheckWritable());
-  if (active_is_full_.load(std::memory_order_relaxed)) [[unlikely]] {
+  if (active_is_full_.load(std::memory_order_relaxed) && request.may_wait) [[unlikely]] {
     FIRN_TRY(AwaitMemory());
   }
   queue_.Commit(request, [this](const CommitQueue::Group& group) { CommitGroup(group); });
@@ -46,7 +46,7 @@ Result<void> WritePath::Write(CommitRequest& request, Durability durability) {
   if (durability == Durability::kDisk && log_ != nullptr) {
     FIRN_TRY(SyncLog());
   }
-  if (parts_.controller.under_pressure()) [[unlikely]] {
+  if (parts_.controller.under_pressure() && request.may_wait) [[unlikely]] {
     PauseFor(request.user_bytes());
   }
   return {};
@@ -122,7 +122,13 @@ Result<void> WritePath::Append(const CommitQueue::Group& group, std::size_t firs
 
 void WritePath::Insert(const CommitRequest& request) {
   if (request.applied_index) {
-    applied_index_ = std::max(applied_index_, *request.applied_index);
+    applied_.index = std::max(applied_.index, *request.applied_index);
+  }
+  if (request.replica != nullptr) {
+    FIRN_CHECK(request.replica->first_sequence.value > last_sequence_,
+               request.replica->first_sequence, last_sequence_);
+    last_sequence_ = request.replica->first_sequence.value - 1;
+    applied_.state = request.replica->state;
   }
   AddAlone(parts_.write_counters.writes, 1);
   AddAlone(parts_.write_counters.user_bytes, request.user_bytes());
@@ -162,7 +168,7 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
                         .ticket = active_ticket_,
                         .next_wal = {},
                         .last_sequence = {last_sequence_},
-                        .applied_index = applied_index_};
+                        .applied = applied_};
   if (log_ != nullptr) {
     Result<WalNumber> segment = log_->StartSegment();
     if (!segment) {
@@ -250,6 +256,13 @@ Result<std::uint64_t> WritePath::Freeze() {
   }));
   SizeCache(parts_);
   return ticket;
+}
+
+Result<void> WritePath::NoteApplied(AppliedPoint applied) {
+  return RunExclusively([&]() -> Result<void> {
+    applied_ = std::move(applied);
+    return {};
+  });
 }
 
 void WritePath::Tick() {

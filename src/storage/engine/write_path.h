@@ -28,7 +28,7 @@ class WritePath {
   struct Start {
     std::unique_ptr<Log> log;
     SequenceNumber last_sequence;
-    std::uint64_t applied_index = 0;
+    AppliedPoint applied;
     std::uint64_t next_ticket = 1;
   };
   void Begin(Start start);
@@ -38,6 +38,11 @@ class WritePath {
 
   // Everything acknowledged so far survives power loss.
   Result<void> Sync();
+
+  // Whether a write would find room in memory without waiting for a flush.
+  bool HasRoom() const { return !active_is_full_.load(std::memory_order_relaxed) || MayFreeze(); }
+  // Without a WAL: the log that stands in for it was applied up to there, with or without writes.
+  Result<void> NoteApplied(AppliedPoint applied);
 
   // Freezes the active memtable, an empty one too, and returns its ticket.
   Result<std::uint64_t> Freeze();
@@ -77,7 +82,7 @@ class WritePath {
   std::shared_ptr<Memtable> active_;
   std::uint64_t active_ticket_ = 1;
   std::uint64_t last_sequence_ = 0;
-  std::uint64_t applied_index_ = 0;
+  AppliedPoint applied_;
   bool closed_ = false;
   std::vector<std::string_view> append_parts_;
   std::vector<char> append_heads_;

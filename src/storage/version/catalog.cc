@@ -102,7 +102,7 @@ Result<void> Catalog::Log(const VersionEdit& edit) {
     manifest_is_torn_ = true;
     return appended;
   }
-  Adopt(std::move(next));
+  state_ = std::move(next);
   if (Result<void> written = WriteSuper(); !written) {
     return Error{ErrorCode::kIo, written.error().context};  // The edit may count or not: final.
   }
@@ -126,19 +126,11 @@ Result<Catalog::State> Catalog::After(const VersionEdit& edit) const {
   FIRN_TRY_ASSIGN(next.version, state_.version->Apply(edit, tables_));
   next.min_wal = std::max(next.min_wal, edit.min_wal.value_or(next.min_wal));
   next.last_sequence = std::max(next.last_sequence, edit.last_sequence.value_or(SequenceNumber{}));
-  next.applied_index = std::max(next.applied_index, edit.applied_index.value_or(0));
-  next.replica_state = edit.replica_state.value_or(next.replica_state);
   return next;
 }
 
-void Catalog::Adopt(State state) {
-  state_ = std::move(state);
-  applied_index_.store(state_.applied_index, std::memory_order_release);
-}
-
 Result<void> Catalog::ApplyInMemory(const VersionEdit& edit) {
-  FIRN_TRY_ASSIGN(State next, After(edit));
-  Adopt(std::move(next));
+  FIRN_TRY_ASSIGN(state_, After(edit));
   if (edit.next_table) {
     NoteExisting(TableNumber{edit.next_table->value - 1});
   }
@@ -158,8 +150,6 @@ VersionEdit Catalog::SnapshotOfEverything() const {
   edit.next_table = TableNumber{next_table_.load(std::memory_order_relaxed)};
   edit.min_wal = state_.min_wal;
   edit.last_sequence = state_.last_sequence;
-  edit.applied_index = state_.applied_index;
-  edit.replica_state = state_.replica_state;
   return edit;
 }
 

@@ -59,12 +59,10 @@ class Catalog {
   const std::shared_ptr<const Version>& version() const { return state_.version; }
   WalNumber min_wal() const { return state_.min_wal; }
   SequenceNumber last_sequence() const { return state_.last_sequence; }
-  const std::string& replica_state() const { return state_.replica_state; }
 
   // Any thread.
   TableNumber NewTableNumber() { return {next_table_.fetch_add(1, std::memory_order_relaxed)}; }
   ManifestPosition durable_position() const;
-  std::uint64_t applied_index() const { return applied_index_.load(std::memory_order_acquire); }
 
  private:
   Catalog(std::shared_ptr<FileSystem> files, std::string directory,
@@ -74,12 +72,9 @@ class Catalog {
     std::shared_ptr<const Version> version = std::make_shared<Version>();
     WalNumber min_wal;
     SequenceNumber last_sequence;
-    std::uint64_t applied_index = 0;
-    std::string replica_state;
   };
   Result<State> After(const VersionEdit& edit) const;
   Result<void> ApplyInMemory(const VersionEdit& edit);
-  void Adopt(State state);
   Result<void> WriteSuper();
   VersionEdit SnapshotOfEverything() const;
 
@@ -91,7 +86,6 @@ class Catalog {
 
   // Synchronise themselves.
   std::atomic<std::uint64_t> next_table_{1};
-  std::atomic<std::uint64_t> applied_index_{0};
   mutable Mutex mutex_;
   ManifestPosition durable_ FIRN_GUARDED_BY(mutex_);
 

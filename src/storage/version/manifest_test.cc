@@ -82,7 +82,7 @@ TEST(Catalog, RecoversWhatWasLogged) {
   EXPECT_EQ(catalog->version()->table_count(), 5u);
   EXPECT_EQ(catalog->last_sequence(), SequenceNumber{50});
   EXPECT_EQ(catalog->min_wal(), WalNumber{5});
-  EXPECT_EQ(catalog->applied_index(), 35u);
+  EXPECT_EQ(catalog->version()->applied().index, 35u);
   EXPECT_EQ(catalog->NewTableNumber(), TableNumber{6});
 }
 

@@ -137,6 +137,8 @@ Result<std::shared_ptr<const Version>> Version::Apply(
       next->deepest_ = level;
     }
   }
+  next->applied_ = {.index = std::max(applied_.index, edit.applied_index.value_or(0)),
+                    .state = edit.replica_state.value_or(applied_.state)};
   FIRN_TRY(next->CheckInvariants());
   return std::shared_ptr<const Version>(std::move(next));
 }
@@ -169,6 +171,8 @@ VersionEdit Version::Snapshot() const {
       edit.added.push_back({.level = level, .table = table->meta()});
     }
   }
+  edit.applied_index = applied_.index;
+  edit.replica_state = applied_.state;
   return edit;
 }
 

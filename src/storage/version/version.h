@@ -64,6 +64,9 @@ class Version {
   // Tables without entries, which an explicit flush of nothing makes: listed, never searched.
   const TableList& empty_tables() const { return empty_; }
 
+  // Exactly what the tables reflect.
+  const AppliedPoint& applied() const { return applied_; }
+
   std::uint64_t bytes(int level) const { return bytes_[static_cast<std::size_t>(level)]; }
   // The deepest level that holds a table, or -1.
   int deepest_level() const { return deepest_; }
@@ -83,6 +86,7 @@ class Version {
   std::array<SortedRun, kLevelCount - 1> sorted_;
   std::array<std::uint64_t, kLevelCount> bytes_{};
   int deepest_ = -1;
+  AppliedPoint applied_;
 };
 
 // One line for each level that holds a table: "L1: 4:[a#5 .. c#6] 9:[…]".

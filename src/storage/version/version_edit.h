@@ -16,6 +16,14 @@
 
 namespace firn {
 
+// How much of the log that stands in for the WAL the tables hold.
+struct AppliedPoint {
+  std::uint64_t index = 0;
+  std::string state;  // Of the replica at that index; opaque to the engine.
+
+  friend bool operator==(const AppliedPoint&, const AppliedPoint&) = default;
+};
+
 struct VersionEdit {
   struct Added {
     int level = 0;
