@@ -69,9 +69,9 @@ RaftState TakeState(Decoder& in) {
   return state;
 }
 
-std::vector<Entry> TakeEntries(Decoder& in) {
-  std::vector<Entry> entries(in.Little<std::uint32_t>());
-  for (Entry& entry : entries) {
+std::vector<LogEntry> TakeEntries(Decoder& in) {
+  std::vector<LogEntry> entries(in.Little<std::uint32_t>());
+  for (LogEntry& entry : entries) {
     entry.term = TakeId<Term>(in);
     entry.index = TakeId<LogIndex>(in);
     entry.kind = static_cast<EntryKind>(in.Little<std::uint8_t>());
@@ -172,7 +172,7 @@ class Raft::StorageCalls {
                                  std::uint64_t bytes_max) {
     StorageCalls& calls = Of(self);
     calls.buffer_.clear();
-    for (const Entry& entry : calls.storage_.Entries({low}, {high}, bytes_max)) {
+    for (const LogEntry& entry : calls.storage_.Entries({low}, {high}, bytes_max)) {
       PutLittle(calls.buffer_, entry.term.value);
       PutLittle(calls.buffer_, entry.index.value);
       PutLittle(calls.buffer_, static_cast<std::uint8_t>(entry.kind));

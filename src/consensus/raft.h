@@ -36,7 +36,7 @@ class RaftStorage {
   virtual Membership InitialMembership() = 0;
   // Entries [low, high), as many as fit in `bytes_max` but one at least; none when `low` has been
   // trimmed.
-  virtual std::vector<Entry> Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) = 0;
+  virtual std::vector<LogEntry> Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) = 0;
   // From FirstIndex() - 1 to LastIndex(); 0 outside.
   virtual Term TermAt(LogIndex index) = 0;
   virtual LogIndex FirstIndex() = 0;
@@ -108,8 +108,8 @@ struct ReadState {
 // What to do, in this order: snapshot, entries, hard state, sync, then the messages that had to
 // wait, then apply.
 struct Ready {
-  RaftState state;             // hard.commit may lie beyond what is durable here: see I-R1.
-  std::vector<Entry> entries;  // To append; the first may overwrite the end of the log.
+  RaftState state;                // hard.commit may lie beyond what is durable here: see I-R1.
+  std::vector<LogEntry> entries;  // To append; the first may overwrite the end of the log.
   std::vector<RaftMessage> messages;
   std::vector<ReadState> read_states;
   LogIndex committed_first;  // To apply; 0 when nothing.

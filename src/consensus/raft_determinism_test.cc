@@ -67,7 +67,7 @@ class Trace {
       }
       wire_.emplace(now_ + 1 + random_.Below(3), std::move(message));
     }
-    for (const Entry& entry : node.applied) {
+    for (const LogEntry& entry : node.applied) {
       Fold(entry.data);
     }
   }

@@ -13,9 +13,9 @@
 namespace firn {
 namespace {
 
-std::vector<std::string> DataOf(const std::vector<Entry>& entries) {
+std::vector<std::string> DataOf(const std::vector<LogEntry>& entries) {
   std::vector<std::string> data;
-  for (const Entry& entry : entries) {
+  for (const LogEntry& entry : entries) {
     if (entry.kind == EntryKind::kData && !entry.data.empty()) {
       data.push_back(entry.data);
     }
@@ -155,7 +155,7 @@ TEST(Raft, MembershipChangesCarryTheirContextAndNameEveryMember) {
   const Membership expected{.voters = {{1}, {2}, {3}}, .learners = {{9}}};
   for (std::uint64_t id = 1; id <= 3; ++id) {
     EXPECT_EQ(cluster.node(id).membership, expected);
-    const Entry& entry = cluster.node(id).applied.back();
+    const LogEntry& entry = cluster.node(id).applied.back();
     EXPECT_EQ(DecodeMembershipChange(entry.data).value(), change);
   }
 }

@@ -26,11 +26,11 @@ class MemoryRaftStorage final : public RaftStorage {
 
   HardState InitialState() override { return hard_; }
   Membership InitialMembership() override { return snapshot_.membership; }
-  std::vector<Entry> Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) override {
-    std::vector<Entry> entries;
+  std::vector<LogEntry> Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) override {
+    std::vector<LogEntry> entries;
     std::uint64_t bytes = 0;
     for (LogIndex at = low; at < high; at = at.Next()) {
-      const Entry& entry = At(at);
+      const LogEntry& entry = At(at);
       bytes += entry.data.size();
       if (!entries.empty() && bytes > bytes_max) {
         break;
@@ -54,10 +54,10 @@ class MemoryRaftStorage final : public RaftStorage {
     return snapshot_;
   }
 
-  const Entry& At(LogIndex index) const {
+  const LogEntry& At(LogIndex index) const {
     return entries_.at(index.value - snapshot_.index.value - 1);
   }
-  void Append(const std::vector<Entry>& entries) {
+  void Append(const std::vector<LogEntry>& entries) {
     if (!entries.empty()) {
       entries_.resize(entries.front().index.value - snapshot_.index.value - 1);
       entries_.insert(entries_.end(), entries.begin(), entries.end());
@@ -82,7 +82,7 @@ class MemoryRaftStorage final : public RaftStorage {
  private:
   HardState hard_;
   StateSnapshot snapshot_;
-  std::vector<Entry> entries_;
+  std::vector<LogEntry> entries_;
 };
 
 // A node whose disk is memory and always in time.
@@ -121,7 +121,7 @@ struct TestRaftNode {
     return out;
   }
 
-  void Apply(const Entry& entry) {
+  void Apply(const LogEntry& entry) {
     applied.push_back(entry);
     if (entry.kind == EntryKind::kMembership) {
       membership = raft->ApplyChange(DecodeMembershipChange(entry.data).value());
@@ -133,7 +133,7 @@ struct TestRaftNode {
   std::unique_ptr<Raft> raft;
   RaftState state;
   Membership membership;
-  std::vector<Entry> applied;
+  std::vector<LogEntry> applied;
   std::vector<ReadState> reads;
   std::string panic;
 };

@@ -38,13 +38,13 @@ enum class EntryKind : std::uint8_t {
   kMembership = 1,  // DecodeMembershipChange tells what.
 };
 
-struct Entry {
+struct LogEntry {
   Term term;
   LogIndex index;
   EntryKind kind = EntryKind::kData;
   std::string data;
 
-  friend bool operator==(const Entry&, const Entry&) = default;
+  friend bool operator==(const LogEntry&, const LogEntry&) = default;
 };
 
 // One node at a time: joint changes are refused (docs/invariants.md).

@@ -121,10 +121,10 @@ Result<bool> RaftLog::ContinuesFlushed() const {
   return TermAt(flushed.index) == flushed.term;
 }
 
-Result<RaftLog::Places> RaftLog::Write(std::span<const Entry> entries, LogIndex commit) {
+Result<RaftLog::Places> RaftLog::Write(std::span<const LogEntry> entries, LogIndex commit) {
   Places places;
   places.reserve(entries.size());
-  for (const Entry& entry : entries) {
+  for (const LogEntry& entry : entries) {
     const std::string head = EncodeRecordHead({.commit = commit,
                                                .term = entry.term,
                                                .kind = static_cast<RaftLogRecord::Kind>(entry.kind),
@@ -137,7 +137,7 @@ Result<RaftLog::Places> RaftLog::Write(std::span<const Entry> entries, LogIndex 
   return places;
 }
 
-void RaftLog::Adopt(std::vector<Entry> entries, const Places& places) {
+void RaftLog::Adopt(std::vector<LogEntry> entries, const Places& places) {
   FIRN_CHECK(entries.size() == places.size(), entries.size(), places.size());
   if (entries.empty()) {
     return;
@@ -193,10 +193,10 @@ Term RaftLog::TermAt(LogIndex index) const {
   return index > start_.index && index <= LastIndex() ? At(index).term : Term{};
 }
 
-Result<Entry> RaftLog::Read(LogIndex index) const {
+Result<LogEntry> RaftLog::Read(LogIndex index) const {
   FIRN_CHECK(index > start_.index && index <= LastIndex(), index, LastIndex());
   const Slot& slot = At(index);
-  Entry entry{.term = slot.term, .index = index, .kind = slot.kind, .data = {}};
+  LogEntry entry{.term = slot.term, .index = index, .kind = slot.kind, .data = {}};
   if (slot.data) {
     entry.data = *slot.data;
     return entry;

@@ -58,20 +58,22 @@ class RaftLog {
   // Appends the entries, each with the commit index known when it is written, and syncs. May run
   // beside all else; one at a time. After kNoSpace part of them may be written and none is to be
   // adopted: writing them again is right. Every other error is final.
-  Result<Places> Write(std::span<const Entry> entries, LogIndex commit);
+  Result<Places> Write(std::span<const LogEntry> entries, LogIndex commit);
 
   // Takes in what Write made durable. The first entry is at most one above the last index.
-  void Adopt(std::vector<Entry> entries, const Places& places);
+  void Adopt(std::vector<LogEntry> entries, const Places& places);
 
   LogIndex FirstIndex() const { return start_.index.Next(); }
   LogIndex LastIndex() const { return {start_.index.value + slots_.size()}; }
   // Of FirstIndex() - 1 to LastIndex(); 0 outside.
   Term TermAt(LogIndex index) const;
+  // Of FirstIndex() to LastIndex().
+  EntryKind KindAt(LogIndex index) const { return At(index).kind; }
   // The largest commit index that was written with an entry when the log was opened.
   LogIndex recovered_commit() const { return recovered_commit_; }
 
   // The entry, which must be in the log. kCorruption, kIo: it cannot be read back.
-  Result<Entry> Read(LogIndex index) const;
+  Result<LogEntry> Read(LogIndex index) const;
 
   // Payload bytes of the entries after FirstIndex() - 1.
   std::uint64_t bytes() const { return bytes_; }

@@ -37,7 +37,7 @@ std::unique_ptr<RaftLog> Reopen(FileSystem& files, LogStart flushed = kBootstrap
   return RaftLog::Open(SetupOn(files, flushed, min_live)).value();
 }
 
-Entry EntryAt(std::uint64_t index, std::uint64_t term) {
+LogEntry EntryAt(std::uint64_t index, std::uint64_t term) {
   return {.term = {term},
           .index = {index},
           .kind = index % 7 == 0 ? EntryKind::kMembership : EntryKind::kData,
@@ -45,7 +45,7 @@ Entry EntryAt(std::uint64_t index, std::uint64_t term) {
                   std::string(index * 37 % 300, 'x')};
 }
 
-void Append(RaftLog& log, std::vector<Entry> entries, LogIndex commit = {}) {
+void Append(RaftLog& log, std::vector<LogEntry> entries, LogIndex commit = {}) {
   const RaftLog::Places places = log.Write(entries, commit).value();
   log.Adopt(std::move(entries), places);
 }
@@ -198,7 +198,7 @@ TEST(RaftLog, NothingOfAWriteThatFoundNoSpaceIsAdopted) {
   auto log = Create(files);
   AppendRange(*log, 2, 10, 1);
   files.Plant({.kind = OperationKind::kAllocate, .code = ErrorCode::kNoSpace});
-  std::vector<Entry> large;
+  std::vector<LogEntry> large;
   for (std::uint64_t index = 11; index <= 400; ++index) {
     large.push_back(EntryAt(index, 1));
   }
@@ -287,7 +287,7 @@ class RaftLogModel {
     std::uint64_t next =
         random_.OneIn(6) ? lowest + random_.Below(Last().value + 2 - lowest) : Last().value + 1;
     term_ += random_.OneIn(6) || next <= Last().value ? 1 : 0;
-    std::vector<Entry> added;
+    std::vector<LogEntry> added;
     for (std::uint64_t count = 1 + random_.Below(20); count > 0; --count) {
       added.push_back(EntryAt(next++, term_));
     }
@@ -333,7 +333,7 @@ class RaftLogModel {
   std::shared_ptr<MemoryFileSystem> files_;
   std::unique_ptr<RaftLog> log_;
   std::uint64_t first_ = 2;
-  std::vector<Entry> entries_;
+  std::vector<LogEntry> entries_;
   LogStart flushed_ = kBootstrap;
   WalNumber min_live_{1};
   std::uint64_t term_ = 1;
