@@ -19,8 +19,9 @@ namespace firn {
 enum class Lane : std::uint8_t {
   kFlush,       // Flushes and level 0: writers wait for it.
   kCompaction,  // Deeper levels: runs at low priority.
+  kRaftLog,     // Writes and syncs of a replica's log: acknowledgements wait for it.
 };
-inline constexpr int kLaneCount = 2;
+inline constexpr int kLaneCount = 3;
 
 using TimerId = std::uint64_t;
 

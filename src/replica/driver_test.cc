@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replica/driver.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "replica/replica_testing.h"
+#include "storage/wal/operations.h"
+
+namespace firn {
+namespace {
+
+// A client's write, with what became of it.
+struct Write {
+  std::string key;
+  std::string value;
+  std::string operations;
+  std::optional<CommandReply> reply;
+};
+
+Command CommandOf(const Write& write) {
+  Command command;
+  command.operations = write.operations;
+  return command;
+}
+
+class Client {
+ public:
+  // Keeps every write: the driver holds views of it.
+  Write& Put(TestReplica& node, const std::string& key, const std::string& value) {
+    Write& write = writes_.emplace_back();
+    write.key = key;
+    write.value = value;
+    EncodePut(write.operations, key, value);
+    node.driver().Submit(CommandOf(write), [&write](const CommandReply& reply) {
+      FIRN_CHECK(!write.reply);  // Once.
+      write.reply = reply;
+    });
+    return write;
+  }
+  const std::deque<Write>& writes() const { return writes_; }
+
+ private:
+  std::deque<Write> writes_;
+};
+
+std::optional<std::string> ValueAt(TestReplica& node, const std::string& key) {
+  return node.machine().engine().Get(key, {}).value().value;
+}
+
+TestReplica& ElectLeader(TestCluster& cluster) {
+  EXPECT_TRUE(cluster.StepUntil([&] { return cluster.Leader() != nullptr; }));
+  return *cluster.Leader();
+}
+
+TEST(Driver, ASingleNodeElectsItselfAndApplies) {
+  TestCluster cluster(1, 1);
+  Client client;
+  Write& write = client.Put(ElectLeader(cluster), "a", "1");
+  ASSERT_TRUE(cluster.StepUntil([&] { return write.reply.has_value(); }));
+  EXPECT_EQ(write.reply->fate, Fate::kDone);
+  EXPECT_EQ(ValueAt(cluster.node(1), "a"), "1");
+}
+
+TEST(Driver, NothingIsAcknowledgedBeforeItsEntryIsSynced) {
+  TestCluster cluster(1, 1);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.StepUntil([&] { return leader.driver().applied() == leader.driver().durable_last(); });
+  Client client;
+  Write& write = client.Put(leader, "a", "1");
+  cluster.weather.disk_idle = 100;
+  cluster.Steps(20);
+  EXPECT_FALSE(write.reply.has_value());
+  EXPECT_FALSE(ValueAt(leader, "a")) << "not visible before it is durable";
+  EXPECT_GT(leader.driver().write_overdue_ticks(), 2u);
+  cluster.weather.disk_idle = 0;
+  EXPECT_TRUE(cluster.StepUntil([&] { return write.reply.has_value(); }));
+}
+
+TEST(Driver, FiveNodesApplyTheSame) {
+  TestCluster cluster(5, 7);
+  TestReplica& leader = ElectLeader(cluster);
+  Client client;
+  for (int i = 0; i < 500; ++i) {
+    client.Put(leader, "key" + std::to_string(i % 50), "value" + std::to_string(i));
+    if (i % 20 == 0) {
+      cluster.Step();
+    }
+  }
+  ASSERT_TRUE(cluster.StepUntil([&] { return client.writes().back().reply.has_value(); }));
+  cluster.Steps(20);
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    EXPECT_EQ(ValueAt(cluster.node(id), "key49"), "value499") << id;
+    EXPECT_EQ(cluster.node(id).machine().state().checksum, leader.machine().state().checksum);
+  }
+}
+
+TEST(Driver, CommandsThatWaitShareAnEntry) {
+  TestCluster cluster(3, 3);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.Steps(20);
+  const LogIndex before = leader.driver().applied();
+  Client client;
+  for (int i = 0; i < 100; ++i) {
+    client.Put(leader, "key" + std::to_string(i), "v");
+  }
+  ASSERT_TRUE(cluster.StepUntil([&] { return client.writes().back().reply.has_value(); }));
+  EXPECT_EQ(leader.driver().applied(), before.Next());
+  EXPECT_EQ(client.writes()[99].reply->outcome.revision,
+            client.writes()[0].reply->outcome.revision + 99);
+}
+
+TEST(Driver, AFollowerRefusesWritesAndKnowsTheLeader) {
+  TestCluster cluster(3, 3);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.Steps(20);
+  TestReplica& follower = cluster.node(leader.id().value % 3 + 1);
+  Client client;
+  EXPECT_EQ(client.Put(follower, "a", "1").reply->fate, Fate::kNotLeader);
+  EXPECT_EQ(follower.driver().state().leader, leader.id());
+}
+
+TEST(Driver, TooMuchThatWaitsIsRefusedAtOnce) {
+  TestCluster cluster(3, 3);
+  TestReplica& leader = ElectLeader(cluster);
+  Client client;
+  const std::string large(std::size_t{1} << 20, 'x');
+  int refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    const Write& write = client.Put(leader, "key", large);
+    refused += write.reply && write.reply->fate == Fate::kOverloaded ? 1 : 0;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 20);
+}
+
+TEST(Driver, ReadsSeeEveryWriteAcknowledgedBeforeThem) {
+  TestCluster cluster(5, 11);
+  TestReplica& leader = ElectLeader(cluster);
+  Client client;
+  for (int round = 0; round < 20; ++round) {
+    Write& write = client.Put(leader, "k", std::to_string(round));
+    ASSERT_TRUE(cluster.StepUntil([&] { return write.reply.has_value(); }));
+    TestReplica& reader = cluster.node(1 + cluster.random().Below(5));
+    std::optional<Fate> fate;
+    std::optional<std::string> seen;
+    reader.driver().Read([&](Fate answer) {
+      fate = answer;
+      seen = ValueAt(reader, "k");
+    });
+    ASSERT_TRUE(cluster.StepUntil([&] { return fate.has_value(); }));
+    EXPECT_EQ(fate, Fate::kDone);
+    EXPECT_EQ(seen, std::to_string(round));
+  }
+}
+
+TEST(Driver, AReadWithoutALeaderIsGivenUp) {
+  TestCluster cluster(3, 5);
+  ElectLeader(cluster);
+  cluster.isolated = {{1}, {2}, {3}};
+  std::optional<Fate> fate;
+  cluster.Steps(300);
+  cluster.node(1).driver().Read([&](Fate answer) { fate = answer; });
+  EXPECT_TRUE(cluster.StepUntil([&] { return fate.has_value(); }));
+  EXPECT_EQ(fate, Fate::kUnknown);
+}
+
+TEST(Driver, AnIsolatedLeaderAnswersNothingAndSaysThatItDoesNotKnow) {
+  TestCluster cluster(3, 9);
+  TestReplica& old = ElectLeader(cluster);
+  cluster.Steps(20);
+  cluster.isolated = {old.id()};
+  Client client;
+  Write& write = client.Put(old, "a", "lost");
+  std::optional<Fate> read;
+  old.driver().Read([&](Fate fate) { read = fate; });
+  ASSERT_TRUE(
+      cluster.StepUntil([&] { return cluster.Leader() != nullptr && cluster.Leader() != &old; }));
+  Write& other = client.Put(*cluster.Leader(), "a", "kept");
+  ASSERT_TRUE(cluster.StepUntil([&] { return other.reply && write.reply && read; }));
+  EXPECT_EQ(other.reply->fate, Fate::kDone);
+  EXPECT_EQ(write.reply->fate, Fate::kUnknown);
+  EXPECT_EQ(read, Fate::kUnknown);
+  cluster.isolated.clear();
+  cluster.Steps(100);
+  EXPECT_EQ(ValueAt(old, "a"), "kept");
+}
+
+TEST(Driver, AFullDiskDelaysAndLosesNothing) {
+  TestCluster cluster(1, 2);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.Steps(10);
+  leader.files().Plant(
+      {.kind = OperationKind::kAllocate, .for_ever = true, .code = ErrorCode::kNoSpace});
+  Client client;
+  for (int i = 0; i < 40; ++i) {
+    client.Put(leader, "key" + std::to_string(i), std::string(4000, 'x'));
+    cluster.Step();
+  }
+  cluster.Steps(50);
+  EXPECT_FALSE(client.writes().back().reply.has_value());
+  leader.files().ClearFaults();
+  ASSERT_TRUE(cluster.StepUntil([&] { return client.writes().back().reply.has_value(); }));
+  EXPECT_EQ(client.writes().back().reply->fate, Fate::kDone);
+}
+
+TEST(Driver, AFailedSyncEndsTheNode) {
+  TestCluster cluster(1, 2);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.Steps(20);
+  leader.files().Plant({.kind = OperationKind::kSync});
+  Client client;
+  Write& write = client.Put(leader, "a", "1");
+  Result<void> turned = leader.driver().Turn();
+  for (int i = 0; i < 20 && turned; ++i) {
+    leader.scheduler().RunOne();
+    turned = leader.driver().Turn();
+  }
+  EXPECT_EQ(turned.error().code, ErrorCode::kIo);
+  EXPECT_FALSE(write.reply.has_value());
+  leader.Stop();
+  EXPECT_EQ(write.reply->fate, Fate::kUnknown);
+}
+
+// Bad weather, crashes with power loss and isolation, then calm: whatever was acknowledged is
+// there, on every node, and what a key holds was written to it.
+class Storm {
+ public:
+  Storm(std::uint64_t count, std::uint64_t seed) : cluster_(count, seed), random_(seed + 1) {}
+
+  void Rage(int steps) {
+    for (int step = 0; step < steps; ++step) {
+      if (step % 100 == 0) {
+        Change();
+      }
+      if (random_.OneIn(150)) {
+        Crash();
+      }
+      if (TestReplica* leader = cluster_.Leader(); leader != nullptr && random_.OneIn(3)) {
+        client_.Put(*leader, "key" + std::to_string(random_.Below(20)),
+                    std::to_string(client_.writes().size()));
+      }
+      Restart(false);
+      cluster_.Step();
+    }
+  }
+
+  void CalmAndCheck() {
+    cluster_.weather = {};
+    cluster_.isolated.clear();
+    Restart(true);
+    ASSERT_TRUE(cluster_.StepUntil([&] { return cluster_.Leader() != nullptr; }));
+    Write& last = client_.Put(*cluster_.Leader(), "last", "one");
+    ASSERT_TRUE(cluster_.StepUntil([&] { return last.reply.has_value(); }));
+    ASSERT_TRUE(last.reply->fate == Fate::kDone);
+    cluster_.Steps(400);
+    for (std::uint64_t id = 1; id <= cluster_.size(); ++id) {
+      Check(cluster_.node(id));
+    }
+  }
+
+  std::uint64_t acknowledged() const {
+    return static_cast<std::uint64_t>(std::ranges::count_if(client_.writes(), IsAcknowledged));
+  }
+
+ private:
+  static bool IsAcknowledged(const Write& write) {
+    return write.reply && write.reply->fate == Fate::kDone;
+  }
+
+  void Change() {
+    cluster_.weather = {.loss = static_cast<unsigned>(random_.Below(30)),
+                        .duplication = static_cast<unsigned>(random_.Below(20)),
+                        .delay_max = 1 + random_.Below(12),
+                        .disk_idle = static_cast<unsigned>(random_.Below(95))};
+    cluster_.isolated.clear();
+    if (random_.OneIn(2)) {
+      cluster_.isolated.push_back({1 + random_.Below(cluster_.size())});
+    }
+  }
+
+  void Crash() {
+    TestReplica& node = cluster_.node(1 + random_.Below(cluster_.size()));
+    if (node.is_up()) {
+      node.LosePower(random_);
+    }
+  }
+
+  void Restart(bool all) {
+    for (std::uint64_t id = 1; id <= cluster_.size(); ++id) {
+      if (!cluster_.node(id).is_up() && (all || random_.OneIn(60))) {
+        cluster_.node(id).Start();
+      }
+    }
+  }
+
+  // The value of a key is of the acknowledged write with the largest revision, or of one whose fate
+  // is not known.
+  void Check(TestReplica& node) {
+    EXPECT_EQ(ValueAt(node, "last"), "one") << node.id().value;
+    std::map<std::string, const Write*> newest;
+    for (const Write& write : client_.writes()) {
+      if (IsAcknowledged(write)) {
+        const Write*& known = newest[write.key];
+        if (known == nullptr || known->reply->outcome.revision < write.reply->outcome.revision) {
+          known = &write;
+        }
+      }
+    }
+    for (const auto& [key, write] : newest) {
+      const TracedRead read = node.machine().engine().Get(key, {}).value();
+      ASSERT_TRUE(read.value.has_value()) << key << " at node " << node.id().value;
+      ASSERT_GE(read.sequence.value, write->reply->outcome.revision) << key;
+      if (read.sequence.value == write->reply->outcome.revision) {
+        ASSERT_EQ(*read.value, write->value) << key;
+      }
+    }
+  }
+
+  TestCluster cluster_;
+  Random random_;
+  Client client_;
+};
+
+TEST(DriverStorm, WhatWasAcknowledgedSurvivesLossDelayIsolationAndPowerLoss) {
+  std::uint64_t acknowledged = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Storm storm(seed % 3 == 0 ? 3 : 5, seed);
+    storm.Rage(1500);
+    storm.CalmAndCheck();
+    acknowledged += storm.acknowledged();
+    if (testing::Test::HasFatalFailure()) {
+      return;
+    }
+  }
+  std::printf("%llu writes acknowledged\n", static_cast<unsigned long long>(acknowledged));
+  EXPECT_GT(acknowledged, 1000u);
+}
+
+}  // namespace
+}  // namespace firn

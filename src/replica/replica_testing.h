@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Nodes of a cluster in one process and on one thread: real engine, log, ballot, Raft and driver
+// over simulated disks and a network of lists. A seed decides everything: how long disks and
+// messages take, what is lost, and when.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "engine/test_engine.h"
+#include "replica/driver.h"
+
+namespace firn {
+
+inline constexpr std::uint64_t kTickMs = 50;
+
+// One node: its disk outlives it.
+class TestReplica {
+ public:
+  struct Setup {
+    NodeId id;
+    Membership membership;  // Empty for a node that joins.
+    std::uint64_t seed = 0;
+  };
+
+  TestReplica(Setup setup, PeerSender& peers)
+      : setup_(std::move(setup)), peers_(peers), memory_(std::make_shared<MemoryFileSystem>()) {
+    memory_->CreateDirectory("/raft").value();
+    Start(true);
+  }
+
+  bool is_up() const { return driver_ != nullptr; }
+  Driver& driver() { return *driver_; }
+  StateMachine& machine() { return *machine_; }
+  SteppedScheduler& scheduler() { return *scheduler_; }
+  FaultyFileSystem& files() { return *files_; }
+  NodeId id() const { return setup_.id; }
+
+  // What was not synced is lost, more or less of it.
+  void LosePower(Random& random) {
+    const auto after = memory_->CloneAfterPowerLoss(random);
+    Stop();
+    memory_ = after;
+  }
+  void Stop() {
+    driver_.reset();
+    ballot_.reset();
+    log_.reset();
+    machine_.reset();
+    engine_.reset();
+    scheduler_.reset();
+  }
+  void Start(bool is_new = false) {
+    ++boots_;
+    files_ = std::make_shared<FaultyFileSystem>(memory_);
+    scheduler_ = std::make_shared<SteppedScheduler>(setup_.seed + boots_);
+    Options options = SmallOptions();
+    options.wal = false;
+    engine_ = Engine::Open({.files = files_,
+                            .scheduler = scheduler_,
+                            .seed = setup_.seed,
+                            .manifest_bytes_max = Catalog::kRollOverBytes},
+                           "/db", options)
+                  .value();
+    const bool joins = setup_.membership.voters.empty();
+    const ReplicaState initial{.index = {joins ? 0u : 1u},
+                               .term = {joins ? 0u : 1u},
+                               .membership = setup_.membership,
+                               .members = {},
+                               .clock_ms = 0,
+                               .checksum = 0,
+                               .min_log_segment = {1}};
+    machine_ = StateMachine::Open(engine_, initial).value();
+    const ReplicaState& state = machine_->state();
+    log_ = RaftLog::Open({.files = *files_,
+                          .directory = "/raft",
+                          .create = is_new,
+                          .segment_bytes = 64 << 10,
+                          .way = WalAppend::kWrite,
+                          .cache_bytes = 16 << 10,
+                          .flushed = {state.index, state.term},
+                          .min_live = state.min_log_segment})
+               .value();
+    ballot_ = (is_new ? BallotFile::Create(*files_, "/raft") : BallotFile::Open(*files_, "/raft"))
+                  .value();
+    DriverConfig config;
+    config.id = setup_.id;
+    config.seed = setup_.seed * 31 + boots_;
+    config.boot = (setup_.id.value << 48) + (boots_ << 32);
+    driver_ = Driver::Start(config, {.log = *log_,
+                                     .ballot = *ballot_,
+                                     .machine = *machine_,
+                                     .peers = peers_,
+                                     .scheduler = *scheduler_,
+                                     .wake = [] {}})
+                  .value();
+  }
+
+ private:
+  const Setup setup_;
+  PeerSender& peers_;
+  std::uint64_t boots_ = 0;
+  std::shared_ptr<MemoryFileSystem> memory_;
+  std::shared_ptr<FaultyFileSystem> files_;
+  std::shared_ptr<SteppedScheduler> scheduler_;
+  std::shared_ptr<Engine> engine_;
+  std::unique_ptr<StateMachine> machine_;
+  std::unique_ptr<RaftLog> log_;
+  std::unique_ptr<BallotFile> ballot_;
+  std::unique_ptr<Driver> driver_;
+};
+
+// How bad the world is; in percent.
+struct Weather {
+  unsigned loss = 0;
+  unsigned duplication = 0;
+  std::uint64_t delay_max = 1;  // Steps a message takes at most.
+  unsigned disk_idle = 0;       // Chance that a disk does nothing in a step.
+};
+
+class TestCluster {
+ public:
+  TestCluster(std::uint64_t count, std::uint64_t seed) : random_(seed) {
+    Membership membership;
+    for (std::uint64_t id = 1; id <= count; ++id) {
+      membership.voters.push_back({id});
+    }
+    for (const NodeId id : membership.voters) {
+      senders_[id] = std::make_unique<Sender>(*this, id);
+      nodes_[id] = std::make_unique<TestReplica>(
+          TestReplica::Setup{id, membership, seed * 100 + id.value}, *senders_[id]);
+    }
+  }
+
+  Weather weather;
+  std::vector<NodeId> isolated;
+
+  TestReplica& node(std::uint64_t id) { return *nodes_.at({id}); }
+  std::size_t size() const { return nodes_.size(); }
+  Random& random() { return random_; }
+
+  // The leader of the newest term among the nodes that are up, or null.
+  TestReplica* Leader() {
+    TestReplica* leader = nullptr;
+    for (auto& [id, node] : nodes_) {
+      if (node->is_up() && node->driver().is_leader() &&
+          (leader == nullptr ||
+           node->driver().state().hard.term > leader->driver().state().hard.term)) {
+        leader = node.get();
+      }
+    }
+    return leader;
+  }
+
+  // A step is 10 ms: disks work, messages arrive, every fifth step ticks.
+  void Step() {
+    ++now_;
+    for (auto& [id, node] : nodes_) {
+      if (!node->is_up()) {
+        continue;
+      }
+      for (int task = 0; task < 4 && random_.Below(100) >= weather.disk_idle; ++task) {
+        node->scheduler().RunOne();
+      }
+      if ((now_ + id.value) % 5 == 0) {
+        node->scheduler().Advance(std::chrono::milliseconds(kTickMs));
+        node->driver().Tick(kTickMs);
+      }
+      Turn(*node);
+    }
+    Deliver();
+  }
+  void Steps(int count) {
+    for (int i = 0; i < count; ++i) {
+      Step();
+    }
+  }
+  // Steps until it is true; whether it became so.
+  bool StepUntil(const std::function<bool()>& done, int limit = 2000) {
+    for (int i = 0; i < limit; ++i) {
+      if (done()) {
+        return true;
+      }
+      Step();
+    }
+    return done();
+  }
+
+  void Turn(TestReplica& node) {
+    node.driver().Turn().value();
+    const RaftState& state = node.driver().state();
+    if (state.role == RaftRole::kLeader) {
+      const NodeId known = leaders_.emplace(state.hard.term, node.id()).first->second;
+      FIRN_CHECK(known == node.id(), state.hard.term, known, node.id());
+    }
+    CheckAgreement(node);
+  }
+
+ private:
+  class Sender final : public PeerSender {
+   public:
+    Sender(TestCluster& cluster, NodeId from) : cluster_(cluster), from_(from) {}
+    void Send(const RaftMessage& message) override { cluster_.Post(from_, message); }
+
+   private:
+    TestCluster& cluster_;
+    NodeId from_;
+  };
+  struct Letter {
+    NodeId from;
+    RaftMessage message;
+  };
+
+  bool IsIsolated(NodeId id) const { return std::ranges::find(isolated, id) != isolated.end(); }
+
+  void Post(NodeId from, const RaftMessage& message) {
+    if (random_.Below(100) < weather.loss) {
+      return;
+    }
+    wire_.emplace(now_ + 1 + random_.Below(weather.delay_max), Letter{from, message});
+    if (random_.Below(100) < weather.duplication) {
+      wire_.emplace(now_ + 1 + random_.Below(4 * weather.delay_max), Letter{from, message});
+    }
+  }
+
+  void Deliver() {
+    while (!wire_.empty() && wire_.begin()->first <= now_) {
+      const Letter letter = std::move(wire_.extract(wire_.begin()).mapped());
+      const auto to = nodes_.find(letter.message.to);
+      if (to == nodes_.end() || !to->second->is_up() || IsIsolated(letter.from) ||
+          IsIsolated(letter.message.to)) {
+        continue;
+      }
+      to->second->driver().Receive(letter.message.bytes);
+      Turn(*to->second);
+    }
+  }
+
+  // Whoever has applied an index has the same history up to it.
+  void CheckAgreement(TestReplica& node) {
+    const ReplicaState& state = node.machine().state();
+    const std::uint64_t known = checksums_.emplace(state.index, state.checksum).first->second;
+    FIRN_CHECK(known == state.checksum, state.index, node.id());
+  }
+
+  Random random_;
+  std::map<NodeId, std::unique_ptr<Sender>> senders_;
+  std::map<NodeId, std::unique_ptr<TestReplica>> nodes_;
+  std::multimap<std::uint64_t, Letter> wire_;
+  std::map<Term, NodeId> leaders_;
+  std::map<LogIndex, std::uint64_t> checksums_;
+  std::uint64_t now_ = 0;
+};
+
+}  // namespace firn
