@@ -43,6 +43,14 @@ class TestReplica {
   FaultyFileSystem& files() { return *files_; }
   NodeId id() const { return setup_.id; }
 
+  // Others have heard that it is in this term: it must never be found in an older one.
+  void NotePromise(const RaftMessage& message) {
+    if (message.kind == RaftMessageKind::kVote || message.kind == RaftMessageKind::kVoteReply ||
+        message.kind == RaftMessageKind::kAppendReply) {
+      promised_ = std::max(promised_, message.term);
+    }
+  }
+
   // What was not synced is lost, more or less of it.
   void LosePower(Random& random) {
     const auto after = memory_->CloneAfterPowerLoss(random);
@@ -90,6 +98,7 @@ class TestReplica {
                .value();
     ballot_ = (is_new ? BallotFile::Create(*files_, "/raft") : BallotFile::Open(*files_, "/raft"))
                   .value();
+    FIRN_CHECK(ballot_->ballot().term >= promised_, setup_.id, ballot_->ballot().term, promised_);
     DriverConfig config;
     config.id = setup_.id;
     config.seed = setup_.seed * 31 + boots_;
@@ -107,6 +116,7 @@ class TestReplica {
   const Setup setup_;
   PeerSender& peers_;
   std::uint64_t boots_ = 0;
+  Term promised_;
   std::shared_ptr<MemoryFileSystem> memory_;
   std::shared_ptr<FaultyFileSystem> files_;
   std::shared_ptr<SteppedScheduler> scheduler_;
@@ -221,6 +231,7 @@ class TestCluster {
   bool IsIsolated(NodeId id) const { return std::ranges::find(isolated, id) != isolated.end(); }
 
   void Post(NodeId from, const RaftMessage& message) {
+    nodes_.at(from)->NotePromise(message);
     if (random_.Below(100) < weather.loss) {
       return;
     }
