@@ -39,10 +39,11 @@ Result<std::unique_ptr<Driver>> Driver::Start(const DriverConfig& config,
 }
 
 Driver::~Driver() {
-  if (writing_) {
+  {
     MutexLock lock(box_->mutex);
-    parts_.scheduler.Wait(box_->mutex, box_->filled,
-                          [this]() FIRN_REQUIRES(box_->mutex) { return box_->result.has_value(); });
+    parts_.scheduler.Wait(box_->mutex, box_->changed, [this]() FIRN_REQUIRES(box_->mutex) {
+      return (!writing_ || box_->written.has_value()) && !box_->releasing;
+    });
   }
   LoseLeadership();
   for (auto& reply : new_reads_) {
@@ -94,7 +95,7 @@ std::optional<StateSnapshot> Driver::Snapshot() { return std::nullopt; }
 
 // --- Inputs.
 
-void Driver::Tick(std::uint64_t elapsed_ms) {
+Result<void> Driver::Tick(std::uint64_t elapsed_ms) {
   raft_->Tick();
   elapsed_ms_ += elapsed_ms;
   write_ticks_ = writing_ ? write_ticks_ + 1 : 0;
@@ -107,6 +108,7 @@ void Driver::Tick(std::uint64_t elapsed_ms) {
     StartWrite();
   }
   has_input_ = true;
+  return TrimLog();
 }
 
 void Driver::Receive(std::string_view message) {
@@ -263,8 +265,8 @@ void Driver::StartWrite() {
     const std::function<void()> wake = parts_.wake;  // The driver may be gone once the box is full.
     {
       MutexLock lock(box->mutex);
-      box->result = std::move(places);
-      box->filled.NotifyAll();
+      box->written = std::move(places);
+      box->changed.NotifyAll();
     }
     wake();
   });
@@ -275,7 +277,7 @@ std::optional<Result<RaftLog::Places>> Driver::TakeWritten() {
     return std::nullopt;
   }
   MutexLock lock(box_->mutex);
-  return std::exchange(box_->result, std::nullopt);
+  return std::exchange(box_->written, std::nullopt);
 }
 
 Result<void> Driver::FinishWrite(Result<RaftLog::Places> written) {
@@ -332,6 +334,42 @@ void Driver::TakeOutboxNow() {
   NoteState(outbox.state);
   TakeReadStates(outbox.read_states);
   Route(outbox.messages, stash_);
+}
+
+// --- Trimming.
+
+// The flushed state names the oldest segment that opening needs, as it was when the flush began. So
+// what is trimmed here is deleted after the next flush.
+Result<void> Driver::TrimLog() {
+  FIRN_TRY_ASSIGN(const ReplicaState flushed, parts_.machine.Flushed());
+  RaftLog& log = parts_.log;
+  const LogIndex point = std::min(log.TrimPoint(config_.log_bytes_kept), flushed.index);
+  if (point >= log.FirstIndex()) {
+    log.Trim(point);
+    parts_.machine.SetMinLogSegment(log.min_live_segment());
+  }
+  if (flushed.min_log_segment > released_) {
+    ReleaseSegments(flushed.min_log_segment);
+  }
+  return {};
+}
+
+// What fails is tried again when more is to go.
+void Driver::ReleaseSegments(WalNumber min_live) {
+  {
+    MutexLock lock(box_->mutex);
+    if (box_->releasing) {
+      return;
+    }
+    box_->releasing = true;
+  }
+  released_ = min_live;
+  parts_.scheduler.Submit(Lane::kFlush, [&log = parts_.log, box = box_, min_live] {
+    static_cast<void>(log.ReleaseSegments(min_live));
+    MutexLock lock(box->mutex);
+    box->releasing = false;
+    box->changed.NotifyAll();
+  });
 }
 
 // --- Applying.

@@ -80,8 +80,8 @@ class Driver final : private RaftStorage {
   ~Driver() override;
 
   // Inputs; each is followed by Turn, one or many at a time.
-  void Tick(std::uint64_t elapsed_ms);
-  void Receive(std::string_view message);  // What is no message is ignored.
+  Result<void> Tick(std::uint64_t elapsed_ms);  // kCorruption: what was flushed cannot be read.
+  void Receive(std::string_view message);       // What is no message is ignored.
   // The command's views must hold until the reply, which comes once, from Turn.
   void Submit(const Command& command, std::function<void(const CommandReply&)> reply);
   // Replies with kDone once the state machine holds every write that was acknowledged anywhere
@@ -108,11 +108,12 @@ class Driver final : private RaftStorage {
     std::function<void(const CommandReply&)> reply;
     std::uint64_t bytes = 0;
   };
-  // Where the log lane leaves what came of a write.
-  struct WriteBox {
+  // What the lanes share with the driver.
+  struct LaneBox {
     Mutex mutex;
-    ConditionVariable filled;
-    std::optional<Result<RaftLog::Places>> result FIRN_GUARDED_BY(mutex);
+    ConditionVariable changed;
+    std::optional<Result<RaftLog::Places>> written FIRN_GUARDED_BY(mutex);
+    bool releasing FIRN_GUARDED_BY(mutex) = false;  // Segments of the log are being deleted.
   };
   struct ReadRound {
     std::string context;
@@ -149,6 +150,10 @@ class Driver final : private RaftStorage {
   Result<void> FinishReady();
   bool CommitsChange() const;
   void SendLate();
+  // Forgets entries that tables hold and that no peer is likely to ask for, and deletes segments
+  // that the flushed state says are not needed.
+  Result<void> TrimLog();
+  void ReleaseSegments(WalNumber min_live);
   // Applies what the outstanding Ready committed, as far as there is room.
   Result<void> ApplyCommitted();
   Result<void> ApplyEntry(const LogEntry& entry);
@@ -175,7 +180,8 @@ class Driver final : private RaftStorage {
   std::uint64_t write_ticks_ = 0;
   Ballot durable_ballot_;
   LogIndex to_apply_;  // The next entry of it to be applied.
-  const std::shared_ptr<WriteBox> box_ = std::make_shared<WriteBox>();
+  const std::shared_ptr<LaneBox> box_ = std::make_shared<LaneBox>();
+  WalNumber released_;      // Segments below are deleted, or being deleted.
   bool has_input_ = false;  // Since messages were last let out.
 
   std::deque<Waiting> waiting_;

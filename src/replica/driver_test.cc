@@ -205,6 +205,25 @@ TEST(Driver, AFullDiskDelaysAndLosesNothing) {
   EXPECT_EQ(client.writes().back().reply->fate, Fate::kDone);
 }
 
+TEST(Driver, TheLogIsTrimmedBehindFlushes) {
+  TestCluster cluster(1, 2);
+  TestReplica& leader = ElectLeader(cluster);
+  Client client;
+  for (int i = 0; i < 2000; ++i) {
+    client.Put(leader, "key" + std::to_string(i), std::string(1000, 'x'));
+    cluster.Step();
+  }
+  ASSERT_TRUE(cluster.StepUntil([&] { return client.writes().back().reply.has_value(); }));
+  cluster.Steps(20);
+  EXPECT_LT(leader.segment_count(), 10u) << "of more than thirty that were written";
+  leader.LosePower(cluster.random());
+  leader.Start();
+  Write& write = client.Put(ElectLeader(cluster), "after", "it");
+  ASSERT_TRUE(cluster.StepUntil([&] { return write.reply.has_value(); }));
+  EXPECT_EQ(ValueAt(leader, "key1999"), std::string(1000, 'x'));
+  EXPECT_EQ(ValueAt(leader, "key0"), std::string(1000, 'x'));
+}
+
 TEST(Driver, AFailedSyncEndsTheNode) {
   TestCluster cluster(1, 2);
   TestReplica& leader = ElectLeader(cluster);

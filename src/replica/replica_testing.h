@@ -40,6 +40,7 @@ class TestReplica {
   Driver& driver() { return *driver_; }
   StateMachine& machine() { return *machine_; }
   SteppedScheduler& scheduler() { return *scheduler_; }
+  std::size_t segment_count() { return memory_->List("/raft").value().size() - 1; }  // VOTE.
   FaultyFileSystem& files() { return *files_; }
   NodeId id() const { return setup_.id; }
 
@@ -102,6 +103,7 @@ class TestReplica {
     DriverConfig config;
     config.id = setup_.id;
     config.seed = setup_.seed * 31 + boots_;
+    config.log_bytes_kept = 100 << 10;
     config.boot = (setup_.id.value << 48) + (boots_ << 32);
     driver_ = Driver::Start(config, {.log = *log_,
                                      .ballot = *ballot_,
@@ -181,7 +183,7 @@ class TestCluster {
       }
       if ((now_ + id.value) % 5 == 0) {
         node->scheduler().Advance(std::chrono::milliseconds(kTickMs));
-        node->driver().Tick(kTickMs);
+        node->driver().Tick(kTickMs).value();
       }
       Turn(*node);
     }
