@@ -21,6 +21,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "engine/resident_memory.h"
+#include "engine/test_run.h"
 #include "firn/database.h"
 #include "io/temporary_directory.h"
 
@@ -217,7 +218,7 @@ void CallEverythingOnce() {
 }
 
 void ExpectTheBudgetIsKept(const Load& load) {
-  if (kMemoryIsTheSanitizers) {
+  if (kIsSanitized) {
     GTEST_SKIP() << "a sanitizer takes memory of its own for all that is allocated";
   }
   CallEverythingOnce();

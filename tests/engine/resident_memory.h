@@ -19,18 +19,6 @@
 
 namespace firn {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kMemoryIsTheSanitizers = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kMemoryIsTheSanitizers = true;
-#else
-inline constexpr bool kMemoryIsTheSanitizers = false;
-#endif
-#else
-inline constexpr bool kMemoryIsTheSanitizers = false;
-#endif
-
 class ResidentMemory {
  public:
   ResidentMemory() : descriptor_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) {
