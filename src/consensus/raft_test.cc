@@ -115,7 +115,7 @@ TEST(Raft, ReadIndexAnswersWithTheContextAndAnIndexThatCoversEarlierWrites) {
   cluster.node(1).raft->Propose("a");
   cluster.Tick(2);
   const LogIndex written = cluster.node(1).applied.back().index;
-  for (const std::uint64_t reader : {1, 2}) {
+  for (const std::uint64_t reader : {1u, 2u}) {
     cluster.node(reader).reads.clear();
     cluster.node(reader).raft->ReadIndex("context " + std::to_string(reader));
     cluster.Tick(2);
