@@ -27,22 +27,22 @@ Command CommandOf(const Write& write) {
 
 class Client {
  public:
-  // Keeps every write: the driver holds views of it.
+  // Keeps every write for as long as it may be answered: the driver holds views of it.
   Write& Put(TestReplica& node, const std::string& key, const std::string& value) {
-    Write& write = writes_.emplace_back();
+    Write& write = writes_->emplace_back();
     write.key = key;
     write.value = value;
     EncodePut(write.operations, key, value);
-    node.driver().Submit(CommandOf(write), [&write](const CommandReply& reply) {
+    node.driver().Submit(CommandOf(write), [&write, kept = writes_](const CommandReply& reply) {
       FIRN_CHECK(!write.reply);  // Once.
       write.reply = reply;
     });
     return write;
   }
-  const std::deque<Write>& writes() const { return writes_; }
+  const std::deque<Write>& writes() const { return *writes_; }
 
  private:
-  std::deque<Write> writes_;
+  std::shared_ptr<std::deque<Write>> writes_ = std::make_shared<std::deque<Write>>();
 };
 
 std::optional<std::string> ValueAt(TestReplica& node, const std::string& key) {

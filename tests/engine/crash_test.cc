@@ -77,6 +77,9 @@ class CrashTrial {
       return;
     }
     ++points_;
+    if (kIsSanitized && !random_.OneIn(3)) {
+      return;
+    }
     const MemoryFileSystem& files = story_.engine().memory();
     const History::Bounds kill = AfterKill();
     const History::Bounds power = story_.history().AfterPowerLoss();

@@ -142,7 +142,7 @@ TEST_P(FaultDuring, LosesNothingThatWasOnDiskAndShowsNothingThatWasNot) {
       continue;
     }
     for (const WalAppend way : {WalAppend::kWrite, WalAppend::kMapped}) {
-      for (fault.nth = 1;; fault.nth += 1 + fault.nth / 30) {
+      for (fault.nth = 1;; fault.nth += 1 + fault.nth / (kIsSanitized ? 8 : 30)) {
         SCOPED_TRACE(std::string(Name(fault.kind)) + " " + std::to_string(fault.nth) +
                      (fault.for_ever ? " for ever " : " once ") + std::string(Name(fault.code)) +
                      (fault.half_done ? " half done" : "") +

@@ -71,8 +71,16 @@ class Checker:
             print(done.stdout + done.stderr, flush=True)
         return done.returncode == 0
 
-    def run(self, fresh, jobs):
-        """Returns the files that were checked and those of them that failed."""
+    def changed_since(self, revision):
+        """The files that differ from the revision, or None when git does not know it."""
+        done = subprocess.run(
+            ["git", "-C", self.root, "diff", "--name-only", "--relative", revision],
+            check=False, text=True, capture_output=True)
+        return set(done.stdout.splitlines()) if done.returncode == 0 else None
+
+    def run(self, fresh, jobs, since=None):
+        """Returns the files that were checked and those of them that failed. With a revision, only
+        files are looked at that differ from it, or that include one that does."""
         known = {}
         if self.notes.exists() and not fresh:
             known = json.loads(self.notes.read_text(encoding="utf-8"))
@@ -80,7 +88,9 @@ class Checker:
                   if not path.startswith("..") and not path.startswith("build/")
                   and not path.endswith("_test.cc")}
         passed = {path: digest for path, digest in wanted.items() if known.get(path) == digest}
-        ahead = [path for path in wanted if path not in passed]
+        changed = self.changed_since(since) if since else None
+        ahead = [path for path in wanted if path not in passed
+                 and (changed is None or changed.intersection(self.made_of(path)))]
         failed = []
         pool = concurrent.futures.ThreadPoolExecutor(jobs)
         try:
@@ -100,10 +110,11 @@ def main():
     parser.add_argument("build", type=pathlib.Path, help="folder with compile_commands.json")
     parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path("."))
     parser.add_argument("--program", default=PROGRAM)
+    parser.add_argument("--since", metavar="REV", help="look at what differs from it alone")
     parser.add_argument("--fresh", action="store_true", help="forget what passed before")
     options = parser.parse_args()
     checker = Checker(options.root.resolve(), options.build.resolve(), options.program)
-    checked, failed = checker.run(options.fresh, os.cpu_count())
+    checked, failed = checker.run(options.fresh, os.cpu_count(), options.since)
     print(f"{len(checked)} files checked, {len(failed)} with findings")
     return 1 if failed else 0
 

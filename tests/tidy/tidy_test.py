@@ -151,6 +151,20 @@ class Memory(unittest.TestCase):
         self.write("src/two.cc", "// Mended.")
         self.assertEqual(self.run_all(), (["src/two.cc"], []))
 
+    def test_with_a_revision_only_what_differs_from_it_is_looked_at(self):
+        def git(*arguments):
+            subprocess.run(["git", "-C", self.root, "-c", "user.name=n", "-c", "user.email=e",
+                            *arguments], check=True, capture_output=True)
+        git("init")
+        git("add", "-A")
+        git("commit", "-m", "all")
+        checker = clang_tidy.Checker(self.root, self.root / "build", str(self.program))
+        self.assertEqual(checker.run(False, 2, since="HEAD"), ([], []))
+        self.write("src/base/deep.h", "// Deeper.")
+        checker = clang_tidy.Checker(self.root, self.root / "build", str(self.program))
+        self.assertEqual(checker.run(False, 2, since="HEAD"), (["src/one.cc"], []))
+        self.assertEqual(len(checker.run(False, 2, since="nonsense")[0]), 1, "two.cc is left")
+
     def test_other_rules_or_a_fresh_start_forget_everything(self):
         self.run_all()
         self.write(".clang-tidy", "Checks: '-*'")
