@@ -20,8 +20,9 @@ enum class Lane : std::uint8_t {
   kFlush,       // Flushes and level 0: writers wait for it.
   kCompaction,  // Deeper levels: runs at low priority.
   kRaftLog,     // Writes and syncs of a replica's log: acknowledgements wait for it.
+  kReplica,     // A replica's own thread: one task for as long as it lives.
 };
-inline constexpr int kLaneCount = 3;
+inline constexpr int kLaneCount = 4;
 
 using TimerId = std::uint64_t;
 

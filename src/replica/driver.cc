@@ -262,13 +262,10 @@ void Driver::StartWrite() {
       }
       return parts_.log.Write(ready_->entries, commit);
     }();
-    const std::function<void()> wake = parts_.wake;  // The driver may be gone once the box is full.
-    {
-      MutexLock lock(box->mutex);
-      box->written = std::move(places);
-      box->changed.NotifyAll();
-    }
-    wake();
+    MutexLock lock(box->mutex);
+    box->written = std::move(places);
+    box->changed.NotifyAll();
+    parts_.wake();  // Under the mutex: without it the driver may be gone.
   });
 }
 

@@ -69,7 +69,7 @@ struct DriverParts {
   StateMachine& machine;
   PeerSender& peers;
   Scheduler& scheduler;
-  std::function<void()> wake;  // Any thread: makes the owner call Turn soon.
+  std::function<void()> wake;  // Any thread: makes the owner call Turn soon. Short, calls nothing.
 };
 
 class Driver final : private RaftStorage {

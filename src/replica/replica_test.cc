@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Nodes on real threads, files and time: what the simulated clusters of driver_test cannot show.
+#include "replica/replica.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "base/random.h"
+#include "io/posix_file_system.h"
+#include "io/temporary_directory.h"
+#include "storage/wal/operations.h"
+
+namespace firn {
+namespace {
+
+// Hands messages to the other replicas of the process.
+class Switchboard {
+ public:
+  class Line final : public PeerSender {
+   public:
+    explicit Line(Switchboard& board) : board_(board) {}
+    void Send(const RaftMessage& message) override { board_.Pass(message); }
+
+   private:
+    Switchboard& board_;
+  };
+
+  void Connect(NodeId id, Replica* replica) {
+    MutexLock lock(mutex_);
+    replicas_[id] = replica;
+  }
+
+ private:
+  void Pass(const RaftMessage& message) {
+    MutexLock lock(mutex_);
+    const auto found = replicas_.find(message.to);
+    if (found != replicas_.end() && found->second != nullptr) {
+      found->second->Receive(message.bytes);
+    }
+  }
+
+  Mutex mutex_;
+  std::map<NodeId, Replica*> replicas_ FIRN_GUARDED_BY(mutex_);
+};
+
+class ReplicaTest : public testing::Test {
+ protected:
+  ~ReplicaTest() override {
+    while (!running_.empty()) {
+      Stop(running_.begin()->first);
+    }
+  }
+
+  ReplicaSetup SetupOf(NodeId id) {
+    ReplicaSetup setup;
+    setup.node.environment = {.files = PosixFileSystem(),
+                              .scheduler = schedulers_.emplace_back(MakeThreadScheduler()),
+                              .seed = EntropySeed(),
+                              .manifest_bytes_max = Catalog::kRollOverBytes};
+    setup.node.directory = directory_ / ("node" + std::to_string(id.value));
+    setup.node.engine.memtable_bytes = std::size_t{1} << 20;
+    setup.node.engine.memory_budget_bytes = std::size_t{16} << 20;
+    setup.peers = &lines_.emplace(id, board_).first->second;
+    setup.tick = std::chrono::milliseconds(10);
+    return setup;
+  }
+
+  void Create(NodeId id, const Membership& membership) {
+    const ReplicaState initial{.index = {1},
+                               .term = {1},
+                               .membership = membership,
+                               .members = {},
+                               .clock_ms = 0,
+                               .checksum = 0,
+                               .min_log_segment = {1}};
+    CreateNode(SetupOf(id).node, {.cluster = 7, .node = id, .directory = EntropySeed()}, initial)
+        .value();
+  }
+  Replica& Start(NodeId id) {
+    running_[id] = Replica::Start(SetupOf(id)).value();
+    board_.Connect(id, running_[id].get());
+    return *running_[id];
+  }
+  void Stop(NodeId id) {
+    board_.Connect(id, nullptr);
+    running_.erase(id);
+  }
+
+  static CommandReply Put(Replica& replica, const std::string& key, const std::string& value) {
+    std::string operations;
+    EncodePut(operations, key, value);
+    Command command;
+    command.operations = operations;
+    std::promise<CommandReply> reply;
+    replica.Submit(command, [&reply](const CommandReply& came) { reply.set_value(came); });
+    return reply.get_future().get();
+  }
+  // Asks one after the other until one of them leads and has applied it.
+  CommandReply PutSomewhere(const std::string& key, const std::string& value) {
+    for (;;) {
+      for (auto& [id, replica] : running_) {
+        const CommandReply reply = Put(*replica, key, value);
+        if (reply.fate == Fate::kDone) {
+          return reply;
+        }
+      }
+    }
+  }
+  static std::optional<std::string> ReadAt(Replica& replica, const std::string& key) {
+    for (;;) {
+      std::promise<Fate> fate;
+      replica.Read([&fate](Fate came) { fate.set_value(came); });
+      if (fate.get_future().get() == Fate::kDone) {
+        return replica.engine().Get(key, {}).value().value;
+      }
+    }
+  }
+
+  TemporaryDirectory directory_;
+  std::deque<std::shared_ptr<Scheduler>> schedulers_;
+  Switchboard board_;
+  std::map<NodeId, Switchboard::Line> lines_;
+  std::map<NodeId, std::unique_ptr<Replica>> running_;
+};
+
+TEST_F(ReplicaTest, ASingleNodeKeepsItsDataFromOneStartToTheNext) {
+  Create({1}, {.voters = {{1}}, .learners = {}});
+  Start({1});
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_EQ(PutSomewhere("key" + std::to_string(i), std::string(500, 'v')).fate, Fate::kDone);
+  }
+  Stop({1});
+  EXPECT_EQ(ReadAt(Start({1}), "key299"), std::string(500, 'v'));
+  EXPECT_EQ(ReadAt(*running_.at({1}), "key0"), std::string(500, 'v'));
+}
+
+TEST_F(ReplicaTest, ThreeNodesElectALeaderAndSurviveTheLossOfIt) {
+  const Membership membership{.voters = {{1}, {2}, {3}}, .learners = {}};
+  for (const NodeId id : membership.voters) {
+    Create(id, membership);
+    Start(id);
+  }
+  EXPECT_EQ(PutSomewhere("a", "1").fate, Fate::kDone);
+  for (auto& [id, replica] : running_) {
+    EXPECT_EQ(ReadAt(*replica, "a"), "1") << id.value;
+  }
+  const NodeId leader = running_.at({1})->Status().raft.leader;
+  ASSERT_NE(leader, NodeId{});
+  Stop(leader);
+  EXPECT_EQ(PutSomewhere("b", "2").fate, Fate::kDone);
+  EXPECT_EQ(ReadAt(Start(leader), "b"), "2");
+}
+
+TEST_F(ReplicaTest, WhoAsksWhileItStopsIsAnswered) {
+  Create({1}, {.voters = {{1}}, .learners = {}});
+  Replica& replica = Start({1});
+  std::atomic<int> answered{0};
+  std::string operations;
+  EncodePut(operations, "k", "v");
+  Command command;
+  command.operations = operations;
+  for (int i = 0; i < 200; ++i) {
+    replica.Submit(command, [&](const CommandReply&) { ++answered; });
+    replica.Read([&](Fate) { ++answered; });
+  }
+  Stop({1});
+  EXPECT_EQ(answered.load(), 400);
+}
+
+TEST_F(ReplicaTest, ADirectoryIsMadeOnceAndOpenedOnce) {
+  const Membership membership{.voters = {{1}}, .learners = {}};
+  EXPECT_EQ(Replica::Start(SetupOf({1})).error().code, ErrorCode::kNotFound);
+  Create({1}, membership);
+  EXPECT_EQ(CreateNode(SetupOf({1}).node, {}, {}).error().code, ErrorCode::kAlreadyExists);
+  Start({1});
+  EXPECT_EQ(Replica::Start(SetupOf({1})).error().code, ErrorCode::kBusy);
+}
+
+}  // namespace
+}  // namespace firn
