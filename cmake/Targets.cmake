@@ -35,6 +35,7 @@ function(firn_part name)
   endforeach()
   if(NOT name MATCHES "_testing$")  # Its folder belongs to another part.
     file(GLOB headers CONFIGURE_DEPENDS *.h)
+    list(FILTER headers EXCLUDE REGEX "_testing\\.h$")  # Of tests, which compile them.
     target_sources(firn_${name} PUBLIC FILE_SET HEADERS
       BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
     set_target_properties(firn_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
