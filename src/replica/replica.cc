@@ -56,19 +56,20 @@ bool Replica::Enqueue(Input input) {
   return true;
 }
 
-void Replica::Submit(const Command& command, std::function<void(const CommandReply&)> reply) {
+void Replica::Submit(const Command& command,
+                     const std::function<void(const CommandReply&)>& reply) {
   if (!Enqueue([command, reply](Driver& driver) { driver.Submit(command, reply); })) {
     reply({.fate = Fate::kStopped, .outcome = {}});
   }
 }
 
-void Replica::Read(std::function<void(Fate)> reply) {
+void Replica::Read(const std::function<void(Fate)>& reply) {
   if (!Enqueue([reply](Driver& driver) { driver.Read(reply); })) {
     reply(Fate::kStopped);
   }
 }
 
-void Replica::ProposeChange(MembershipChange change, std::function<void(Fate)> reply) {
+void Replica::ProposeChange(MembershipChange change, const std::function<void(Fate)>& reply) {
   if (!Enqueue([change = std::move(change), reply](Driver& driver) {
         driver.ProposeChange(change, reply);
       })) {

@@ -50,9 +50,9 @@ class Replica {
 
   // Replies come from the node's task, exactly once, and must be short. What the command points to
   // must hold until then.
-  void Submit(const Command& command, std::function<void(const CommandReply&)> reply);
-  void Read(std::function<void(Fate)> reply);
-  void ProposeChange(MembershipChange change, std::function<void(Fate)> reply);
+  void Submit(const Command& command, const std::function<void(const CommandReply&)>& reply);
+  void Read(const std::function<void(Fate)>& reply);
+  void ProposeChange(MembershipChange change, const std::function<void(Fate)>& reply);
   void TransferLeadership(NodeId to);
   void Receive(std::string message);
 
