@@ -91,6 +91,7 @@ std::vector<LogEntry> Driver::Entries(LogIndex low, LogIndex high, std::uint64_t
   return entries;
 }
 
+// State snapshots are not sent yet: a peer that needs entries older than the log waits for ever.
 std::optional<StateSnapshot> Driver::Snapshot() { return std::nullopt; }
 
 // --- Inputs.

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "engine/test_engine.h"
 #include "replica/driver.h"
+#include "replica/node_directory.h"
 
 namespace firn {
 
@@ -32,15 +33,25 @@ class TestReplica {
 
   TestReplica(Setup setup, PeerSender& peers)
       : setup_(std::move(setup)), peers_(peers), memory_(std::make_shared<MemoryFileSystem>()) {
-    memory_->CreateDirectory("/raft").value();
-    Start(true);
+    const std::uint64_t start = setup_.membership.voters.empty() ? 0 : 1;
+    const ReplicaState initial{.index = {start},
+                               .term = {start},
+                               .membership = setup_.membership,
+                               .members = {},
+                               .clock_ms = 0,
+                               .checksum = 0,
+                               .min_log_segment = {1}};
+    BeginLife();
+    CreateNode(NodeSetupNow(), {.cluster = 1, .node = setup_.id, .directory = setup_.seed}, initial)
+        .value();
+    Start();
   }
 
   bool is_up() const { return driver_ != nullptr; }
   Driver& driver() { return *driver_; }
-  StateMachine& machine() { return *machine_; }
+  StateMachine& machine() { return *parts_->machine; }
   SteppedScheduler& scheduler() { return *scheduler_; }
-  std::size_t segment_count() { return memory_->List("/raft").value().size() - 1; }  // VOTE.
+  std::size_t segment_count() { return memory_->List("/node/raft").value().size() - 1; }  // VOTE.
   FaultyFileSystem& files() { return *files_; }
   NodeId id() const { return setup_.id; }
 
@@ -60,54 +71,22 @@ class TestReplica {
   }
   void Stop() {
     driver_.reset();
-    ballot_.reset();
-    log_.reset();
-    machine_.reset();
-    engine_.reset();
+    parts_.reset();
     scheduler_.reset();
   }
-  void Start(bool is_new = false) {
-    ++boots_;
-    files_ = std::make_shared<FaultyFileSystem>(memory_);
-    scheduler_ = std::make_shared<SteppedScheduler>(setup_.seed + boots_);
-    Options options = SmallOptions();
-    options.wal = false;
-    engine_ = Engine::Open({.files = files_,
-                            .scheduler = scheduler_,
-                            .seed = setup_.seed,
-                            .manifest_bytes_max = Catalog::kRollOverBytes},
-                           "/db", options)
-                  .value();
-    const bool joins = setup_.membership.voters.empty();
-    const ReplicaState initial{.index = {joins ? 0u : 1u},
-                               .term = {joins ? 0u : 1u},
-                               .membership = setup_.membership,
-                               .members = {},
-                               .clock_ms = 0,
-                               .checksum = 0,
-                               .min_log_segment = {1}};
-    machine_ = StateMachine::Open(engine_, initial).value();
-    const ReplicaState& state = machine_->state();
-    log_ = RaftLog::Open({.files = *files_,
-                          .directory = "/raft",
-                          .create = is_new,
-                          .segment_bytes = 64 << 10,
-                          .way = WalAppend::kWrite,
-                          .cache_bytes = 16 << 10,
-                          .flushed = {state.index, state.term},
-                          .min_live = state.min_log_segment})
-               .value();
-    ballot_ = (is_new ? BallotFile::Create(*files_, "/raft") : BallotFile::Open(*files_, "/raft"))
-                  .value();
-    FIRN_CHECK(ballot_->ballot().term >= promised_, setup_.id, ballot_->ballot().term, promised_);
+  void Start() {
+    BeginLife();
+    parts_ = OpenNode(NodeSetupNow()).value();
+    const Ballot& ballot = parts_->ballot->ballot();
+    FIRN_CHECK(ballot.term >= promised_, setup_.id, ballot.term, promised_);
     DriverConfig config;
-    config.id = setup_.id;
+    config.id = parts_->identity.node;
     config.seed = setup_.seed * 31 + boots_;
     config.log_bytes_kept = 100 << 10;
     config.boot = (setup_.id.value << 48) + (boots_ << 32);
-    driver_ = Driver::Start(config, {.log = *log_,
-                                     .ballot = *ballot_,
-                                     .machine = *machine_,
+    driver_ = Driver::Start(config, {.log = *parts_->log,
+                                     .ballot = *parts_->ballot,
+                                     .machine = *parts_->machine,
                                      .peers = peers_,
                                      .scheduler = *scheduler_,
                                      .wake = [] {}})
@@ -115,6 +94,23 @@ class TestReplica {
   }
 
  private:
+  void BeginLife() {
+    ++boots_;
+    files_ = std::make_shared<FaultyFileSystem>(memory_);
+    scheduler_ = std::make_shared<SteppedScheduler>(setup_.seed + boots_);
+  }
+  NodeSetup NodeSetupNow() const {
+    return {.environment = {.files = files_,
+                            .scheduler = scheduler_,
+                            .seed = setup_.seed,
+                            .manifest_bytes_max = Catalog::kRollOverBytes},
+            .directory = kNodeDirectory,
+            .engine = SmallOptions(),
+            .log_segment_bytes = 64 << 10,
+            .log_cache_bytes = 16 << 10};
+  }
+
+  static constexpr const char* kNodeDirectory = "/node";
   const Setup setup_;
   PeerSender& peers_;
   std::uint64_t boots_ = 0;
@@ -122,10 +118,7 @@ class TestReplica {
   std::shared_ptr<MemoryFileSystem> memory_;
   std::shared_ptr<FaultyFileSystem> files_;
   std::shared_ptr<SteppedScheduler> scheduler_;
-  std::shared_ptr<Engine> engine_;
-  std::unique_ptr<StateMachine> machine_;
-  std::unique_ptr<RaftLog> log_;
-  std::unique_ptr<BallotFile> ballot_;
+  std::optional<NodeParts> parts_;
   std::unique_ptr<Driver> driver_;
 };
 

@@ -55,10 +55,6 @@ std::string Encode(const Member& member);
 Result<Member> DecodeMember(std::string_view bytes);
 
 inline constexpr int kOrdinalBits = 16;
-// The revision of the last operation that an entry may make.
-constexpr std::uint64_t LastRevisionOf(LogIndex index) {
-  return index.value << kOrdinalBits | ((std::uint64_t{1} << kOrdinalBits) - 1);
-}
 
 class StateMachine {
  public:
