@@ -288,7 +288,7 @@ TEST(LongMemoryBudget, IsKeptWhenItIsSmall) {
                          .user_bytes = 700 * kMebi,
                          .writers = 2,
                          .readers = 2,
-                         .large_value_max = 30'000});
+                         .large_value_max = 100'000});
 }
 
 }  // namespace
