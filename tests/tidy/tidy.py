@@ -29,6 +29,8 @@ GUARDED_HEADERS = [
     ("CLI/", ("src/cli/main.cc", "bench/main.cc")),
     ("grpc", ("src/server/", "src/client/", "src/cli/")),
     ("google/protobuf", ("src/server/", "src/client/", "src/cli/")),
+    ("firn/v1/", ("src/server/", "src/client/", "src/cli/")),
+    ("toml++/", ("src/server/config_file.cc",)),
 ]
 # What stands behind the seams in tests, and tools of tests (firn_io_testing in src/io).
 FOR_TESTS = re.compile(r"(io/(memory_file|faulty_file_system|stepped_scheduler|temporary_directory)"
