@@ -20,13 +20,16 @@ RANKS = [
     ("src/storage/wal/", 3), ("src/storage/memtable/", 3), ("src/storage/table/", 3),
     ("src/storage/version/", 4), ("src/storage/compaction/", 5), ("src/storage/engine/", 6),
     ("src/storage/", 2), ("src/consensus/", 2), ("src/replica/", 7),
-    ("src/node/", 8), ("src/server/", 8), ("src/client/", 8), ("src/cli/", 9),
+    ("src/node/", 8), ("src/client/", 8), ("src/server/tls/", 8), ("src/server/peer/", 9),
+    ("src/server/", 10), ("src/cli/", 11),
 ]
 NEVER_MEET = [("src/storage/", "src/consensus/")]
 # Third-party headers that only some places may include.
 GUARDED_HEADERS = [
     ("nlohmann/", ("src/node/", "src/cli/", "bench/")),
     ("CLI/", ("src/cli/main.cc", "bench/main.cc")),
+    ("asio", ("src/server/peer/",)),
+    ("openssl/", ("src/server/",)),
     ("grpc", ("src/server/", "src/client/", "src/cli/")),
     ("google/protobuf", ("src/server/", "src/client/", "src/cli/")),
     ("firn/v1/", ("src/server/", "src/client/", "src/cli/")),
