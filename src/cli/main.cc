@@ -6,13 +6,16 @@
 #include <cstdio>
 #include <exception>
 
+#include "cli/client_verbs.h"
 #include "cli/commands.h"
 
 namespace firn::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 done, 1 failed (standard error says why), 2 the command line makes no sense.";
+    "Exit codes: 0 done, 1 failed (standard error says why), 2 the command line makes no sense. "
+    "The "
+    "verbs that talk to a cluster have more: see their --help.";
 
 constexpr const char* kNodeExamples = R"(Examples:
   firn node                      in a temporary directory, removed at the end
@@ -85,6 +88,9 @@ int Main(int argc, char** argv) {
   verify.add_option("DIR", arguments.verify_directory, "Its directory")->required();
   verify.footer(kVerifyExamples);
   verify.callback([&] { exit_code = Verify(arguments.verify_directory); });
+
+  const ClientProgram client_program;
+  AddClientVerbs(app, client_program, exit_code);
 
   CLI::App& bench = *app.add_subcommand("bench", "Compare Firn with RocksDB and LevelDB");
   bench.prefix_command();

@@ -36,9 +36,10 @@ class Client {
   static Result<std::unique_ptr<Client>> Make(ClientOptions options, Surroundings surroundings);
 
   // Any request of the services but streams. The request's id, where it has one, is the client's to
-  // set.
+  // set. `answered_by`, where it is given, is told which node answered.
   template <typename Request>
-  Reply<ResponseTo<Request>> Call(const Request& request, const CallOptions& options = {});
+  Reply<ResponseTo<Request>> Call(const Request& request, const CallOptions& options = {},
+                                  std::string* answered_by = nullptr);
 
   // The same without blocking. `done` is called exactly once, on a thread of gRPC, and must be
   // short.
@@ -98,10 +99,15 @@ Reply<Response> Client::Parse(const Reply<Caller::Answer>& answer) {
 }
 
 template <typename Request>
-Reply<ResponseTo<Request>> Client::Call(const Request& request, const CallOptions& options) {
-  return Parse<ResponseTo<Request>>(Block([&](std::function<void(Reply<Caller::Answer>)> done) {
+Reply<ResponseTo<Request>> Client::Call(const Request& request, const CallOptions& options,
+                                        std::string* answered_by) {
+  const Reply<Caller::Answer> answer = Block([&](std::function<void(Reply<Caller::Answer>)> done) {
     caller_->Start(SetupOf(request, options), std::move(done));
-  }));
+  });
+  if (answer && answered_by != nullptr) {
+    *answered_by = answer->endpoint;
+  }
+  return Parse<ResponseTo<Request>>(answer);
 }
 
 template <typename Request>
