@@ -21,8 +21,9 @@ enum class Lane : std::uint8_t {
   kCompaction,  // Deeper levels: runs at low priority.
   kRaftLog,     // Writes and syncs of a replica's log: acknowledgements wait for it.
   kReplica,     // A replica's own thread: one task for as long as it lives.
+  kTransfer,    // Whole stores: checkpoints for other nodes and from them, audits.
 };
-inline constexpr int kLaneCount = 4;
+inline constexpr int kLaneCount = 5;
 
 using TimerId = std::uint64_t;
 

@@ -27,7 +27,10 @@ namespace {
 
 using golden::Command;
 
-std::string Text(const Result<void>& result) { return result ? "ok" : result.error().Describe(); }
+template <typename T>
+std::string Text(const Result<T>& result) {
+  return result ? "ok" : result.error().Describe();
+}
 
 class EngineDocument {
  public:

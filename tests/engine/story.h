@@ -192,7 +192,8 @@ class Story {
   }
   void Checkpoint(const std::string& directory) {
     if (is_open()) {
-      Note(engine_.engine().Checkpoint(directory));
+      const auto copied = engine_.engine().Checkpoint(directory);
+      Note(copied ? Result<void>() : Result<void>(copied.error()));
     }
   }
   void Run() {

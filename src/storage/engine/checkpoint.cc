@@ -26,7 +26,7 @@ TableList AllTables(const Version& version) {
 // copied: a live segment must never be linked, for its bytes go on changing. The version that is
 // held keeps the files from being deleted meanwhile. SUPER comes last: without it the copy is no
 // database.
-Result<void> Engine::Checkpoint(const std::string& directory) {
+Result<AppliedPoint> Engine::Checkpoint(const std::string& directory) {
   FIRN_TRY(CheckOpen());
   FileSystem& files = *parts_.environment.files;
   if (Result<std::vector<std::string>> names = files.List(directory); names) {
@@ -50,7 +50,8 @@ Result<void> Engine::Checkpoint(const std::string& directory) {
   const auto catalog = Catalog::Fresh(
       parts_.environment.files, directory,
       std::make_shared<TableDirectory>(parts_.environment.files, directory, parts_.cache));
-  return catalog->StartManifestFrom(edit);
+  FIRN_TRY(catalog->StartManifestFrom(edit));
+  return version->applied();
 }
 
 Result<std::uint64_t> Engine::Verify() const {

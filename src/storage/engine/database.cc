@@ -96,7 +96,8 @@ Result<CompactionResult> Database::CompactLevel(int level) {
 }
 
 Result<void> Database::Checkpoint(const std::string& directory) {
-  return handle_->engine().Checkpoint(directory);
+  FIRN_TRY(handle_->engine().Checkpoint(directory));
+  return {};
 }
 
 Result<std::uint64_t> Database::Verify() const { return handle_->engine().Verify(); }

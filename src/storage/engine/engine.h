@@ -54,7 +54,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<FlushResult> Flush();
   Result<CompactionResult> CompactRange(const ScanOptions& range);
   Result<CompactionResult> CompactLevel(int level);
-  Result<void> Checkpoint(const std::string& directory);
+  // As Database::Checkpoint; tells up to where the copy holds the log that stands in for the WAL.
+  Result<AppliedPoint> Checkpoint(const std::string& directory);
   Result<std::uint64_t> Verify() const;
 
   std::vector<LevelInfo> Levels() const;
