@@ -353,6 +353,15 @@ Result<MembershipChange> DecodeMembershipChange(std::string_view data) {
   return change;
 }
 
+// The library writes the kind as the first field of the message, in a byte.
+std::optional<RaftMessageKind> PeekKind(std::string_view message) {
+  constexpr char kFirstFieldVarint = 0x08;
+  if (message.size() < 2 || message[0] != kFirstFieldVarint || message[1] < 0) {
+    return std::nullopt;
+  }
+  return static_cast<RaftMessageKind>(message[1]);
+}
+
 Result<StateSnapshot> DecodeSnapshotMessage(std::string_view message) {
   std::string delivered;
   if (firn_raft_decode_snapshot(Bytes(message), message.size(), Collect, &delivered) !=

@@ -198,6 +198,9 @@ class Raft {
 // The change in the data of a membership entry. kCorruption when it is none.
 Result<MembershipChange> DecodeMembershipChange(std::string_view data);
 
+// What kind of message the bytes are; nothing when that cannot be told.
+std::optional<RaftMessageKind> PeekKind(std::string_view message);
+
 // The snapshot that a kSnapshot message carries. kInvalidArgument when it carries none.
 Result<StateSnapshot> DecodeSnapshotMessage(std::string_view message);
 

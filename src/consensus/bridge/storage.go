@@ -40,6 +40,9 @@ func (n *node) Term(index uint64) (uint64, error) {
 	if term := C.firn_call_term(n.storage, C.uint64_t(index)); term != 0 {
 		return uint64(term), nil
 	}
+	if index == 0 {
+		return 0, nil // Before the first entry of all: where a node that joins stands.
+	}
 	if first, _ := n.FirstIndex(); index < first {
 		return 0, raft.ErrCompacted
 	}
