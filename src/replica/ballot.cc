@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kMagic = "FIRNVOTE";
 constexpr std::uint32_t kFormatVersion = 1;
-constexpr std::size_t kFieldBytes = 8 + 4 + 4 + 8 + 8 + 8;
+constexpr std::size_t kFieldBytes = 8 + 4 + 4 + 8 + 8 + 8 + 8;
 
 // The index is part of the checksum: a slot copied over the other one is not valid.
 std::uint32_t Checksum(std::string_view fields, std::size_t slot_index) {
@@ -45,6 +45,7 @@ std::string Encode(const BallotSlot& slot, std::size_t slot_index) {
   PutLittle(out, slot.generation);
   PutLittle(out, slot.ballot.term.value);
   PutLittle(out, slot.ballot.vote.value);
+  PutLittle(out, slot.ballot.store);
   PutLittle(out, Checksum(out, slot_index));
   out.resize(kBallotSlotBytes, '\0');
   return out;
@@ -59,6 +60,7 @@ Result<std::optional<BallotSlot>> DecodeBallotSlot(std::string_view bytes, std::
   slot.generation = in.Little<std::uint64_t>();
   slot.ballot.term = {in.Little<std::uint64_t>()};
   slot.ballot.vote = {in.Little<std::uint64_t>()};
+  slot.ballot.store = in.Little<std::uint64_t>();
   const auto checksum = in.Little<std::uint32_t>();
   if (!in.ok() || magic != kMagic ||
       checksum != Checksum(bytes.substr(0, kFieldBytes), slot_index)) {
@@ -75,17 +77,18 @@ Result<std::optional<BallotSlot>> DecodeBallotSlot(std::string_view bytes, std::
 
 // Both slots are written, so that a slot without a checksum is damaged and never a new file.
 Result<std::unique_ptr<BallotFile>> BallotFile::Create(FileSystem& files,
-                                                       const std::string& directory) {
+                                                       const std::string& directory,
+                                                       const Ballot& ballot) {
   const std::string path = JoinPath(directory, kBallotFileName);
   if (const auto present = files.OpenReadable(path); present) {
     return Error{ErrorCode::kAlreadyExists, path};
   }
   FIRN_TRY_ASSIGN(std::unique_ptr<SlottedFile> file, files.OpenSlotted(path));
-  std::unique_ptr<BallotFile> ballot(new BallotFile(std::move(file), {}));
-  FIRN_TRY(ballot->Write({}));
-  FIRN_TRY(ballot->Write({}));
+  std::unique_ptr<BallotFile> made(new BallotFile(std::move(file), {}));
+  FIRN_TRY(made->Write(ballot));
+  FIRN_TRY(made->Write(ballot));
   FIRN_TRY(files.SyncDirectory(directory));
-  return ballot;
+  return made;
 }
 
 Result<std::unique_ptr<BallotFile>> BallotFile::Open(FileSystem& files,

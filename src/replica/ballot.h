@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The term a node is in and whom it voted for, in the file VOTE: two slots written in turn, each
-// with a generation and a checksum, so that a torn write leaves the other
-// (docs/format/raft-log.md). A node that forgets a vote can vote twice, so every change is synced
-// before anybody hears of it, in every durability mode (Raft §5.2; I-R2).
+// The term a node is in, whom it voted for and which of its stores counts (node_directory.h), in
+// the file VOTE: two slots written in turn, each with a generation and a checksum, so that a torn
+// write leaves the other (docs/format/raft-log.md). A node that forgets a vote can vote twice, so
+// every change is synced before anybody hears of it, in every durability mode (Raft §5.2; I-R2).
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ inline constexpr std::size_t kBallotSlotBytes = 4096;
 struct Ballot {
   Term term;
   NodeId vote;  // 0: none.
+  std::uint64_t store = 0;
 
   friend bool operator==(const Ballot&, const Ballot&) = default;
 };
@@ -40,9 +41,9 @@ Result<std::optional<BallotSlot>> DecodeBallotSlot(std::string_view bytes, std::
 
 class BallotFile {
  public:
-  // With an empty ballot; syncs the file and its name. kAlreadyExists, kIo, kNoSpace.
-  static Result<std::unique_ptr<BallotFile>> Create(FileSystem& files,
-                                                    const std::string& directory);
+  // Syncs the file and its name. kAlreadyExists, kIo, kNoSpace.
+  static Result<std::unique_ptr<BallotFile>> Create(FileSystem& files, const std::string& directory,
+                                                    const Ballot& ballot);
   // kCorruption when no slot is good, or there is no file: its votes are lost. kUnsupported, kIo.
   static Result<std::unique_ptr<BallotFile>> Open(FileSystem& files, const std::string& directory);
 

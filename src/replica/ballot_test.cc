@@ -22,11 +22,11 @@ class BallotTest : public testing::Test {
 };
 
 TEST_F(BallotTest, RemembersTheLastVoteAcrossPowerLoss) {
-  auto file = BallotFile::Create(files_, "/n").value();
+  auto file = BallotFile::Create(files_, "/n", {}).value();
   EXPECT_EQ(file->ballot(), Ballot());
   Random random(1);
   for (std::uint64_t term = 1; term <= 5; ++term) {
-    const Ballot ballot{.term = {term}, .vote = {term % 3}};
+    const Ballot ballot{.term = {term}, .vote = {term % 3}, .store = 1};
     file->Write(ballot).value();
     const auto after = files_.CloneAfterPowerLoss(random, 0);
     EXPECT_EQ(BallotFile::Open(*after, "/n").value()->ballot(), ballot);
@@ -34,10 +34,10 @@ TEST_F(BallotTest, RemembersTheLastVoteAcrossPowerLoss) {
 }
 
 TEST_F(BallotTest, ATornWriteLeavesTheBallotBefore) {
-  auto file = BallotFile::Create(files_, "/n").value();
-  file->Write({.term = {1}, .vote = {2}}).value();
+  auto file = BallotFile::Create(files_, "/n", {}).value();
+  file->Write({.term = {1}, .vote = {2}, .store = 1}).value();
   const std::string before = ReadWholeFile(files_, kPath).value();
-  file->Write({.term = {7}, .vote = {3}}).value();
+  file->Write({.term = {7}, .vote = {3}, .store = 1}).value();
   const std::string after = ReadWholeFile(files_, kPath).value();
   for (std::size_t torn = 0; torn < before.size(); ++torn) {
     if (before[torn] == after[torn]) {
@@ -51,14 +51,14 @@ TEST_F(BallotTest, ATornWriteLeavesTheBallotBefore) {
 }
 
 TEST_F(BallotTest, DamageToBothSlotsAndAMissingFileAreNotAFreshStart) {
-  auto file = BallotFile::Create(files_, "/n").value();
-  file->Write({.term = {9}, .vote = {1}}).value();
+  auto file = BallotFile::Create(files_, "/n", {}).value();
+  file->Write({.term = {9}, .vote = {1}, .store = 1}).value();
   std::string bytes = ReadWholeFile(files_, kPath).value();
   bytes[20] ^= 1;
   bytes[kBallotSlotBytes + 20] ^= 1;
   files_.SetContent(kPath, bytes);
   EXPECT_EQ(BallotFile::Open(files_, "/n").error().code, ErrorCode::kCorruption);
-  EXPECT_EQ(BallotFile::Create(files_, "/n").error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(BallotFile::Create(files_, "/n", {}).error().code, ErrorCode::kAlreadyExists);
   file.reset();
   files_.Delete(kPath).value();
   EXPECT_EQ(
@@ -67,11 +67,11 @@ TEST_F(BallotTest, DamageToBothSlotsAndAMissingFileAreNotAFreshStart) {
 }
 
 TEST_F(BallotTest, ANewerVersionIsRefusedByName) {
-  BallotFile::Create(files_, "/n").value();
-  std::string bytes = Encode(BallotSlot{.generation = 1, .ballot = {{1}, {1}}}, 1);
+  BallotFile::Create(files_, "/n", {}).value();
+  std::string bytes = Encode(BallotSlot{.generation = 1, .ballot = {{1}, {1}, 1}}, 1);
   bytes[8] = 2;
-  const std::uint32_t crc = Crc32c(std::string_view(bytes).substr(0, 40), 1);
-  StoreLittle(bytes.data() + 40, crc);
+  const std::uint32_t crc = Crc32c(std::string_view(bytes).substr(0, 48), 1);
+  StoreLittle(bytes.data() + 48, crc);
   EXPECT_EQ(DecodeBallotSlot(bytes, 1).error().code, ErrorCode::kUnsupported);
   EXPECT_FALSE(DecodeBallotSlot(bytes, 0).value()) << "a slot copied over the other";
 }
@@ -80,9 +80,9 @@ TEST_F(BallotTest, AFailedSyncIsAnError) {
   const auto memory = std::make_shared<MemoryFileSystem>();
   FaultyFileSystem faulty(memory);
   faulty.CreateDirectory("/n").value();
-  auto file = BallotFile::Create(faulty, "/n").value();
+  auto file = BallotFile::Create(faulty, "/n", {}).value();
   faulty.Plant({.kind = OperationKind::kSync});
-  EXPECT_FALSE(file->Write({.term = {2}, .vote = {1}}));
+  EXPECT_FALSE(file->Write({.term = {2}, .vote = {1}, .store = 1}));
 }
 
 }  // namespace

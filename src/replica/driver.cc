@@ -9,8 +9,9 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/coding.h"
 #include "base/propagate.h"
+#include "replica/membership_rules.h"
+#include "storage/wal/operations.h"
 
 namespace firn {
 namespace {
@@ -18,67 +19,97 @@ namespace {
 // While a write is under way, so much waits before it goes into an entry of its own.
 constexpr std::uint64_t kGroupBytesEager = 64 << 10;
 
-// Reads for which no leader could be asked are given up after so many election timeouts.
-constexpr std::uint64_t kReadPatience = 3;
+// How far peers are is asked so seldom because the answer is built anew each time.
+constexpr std::uint64_t kProgressTicks = 20;
+
+// A change of the membership that the core has refused becomes an empty entry and is never seen.
+constexpr std::uint64_t kChangePatience = 10;  // Election timeouts.
+
+// Half the revisions of an entry are left for what sessions have to write.
+Result<bool> FitsOneEntry(const Command& command) {
+  if (command.operations.size() / 2 <= kGroupOperationsMax / 2) {
+    return true;
+  }
+  std::uint64_t count = 0;
+  FIRN_TRY(VisitOperations(command.operations, [&](const BatchOperation&) -> Result<void> {
+    ++count;
+    return {};
+  }));
+  return count <= kGroupOperationsMax / 2;
+}
 
 }  // namespace
+
+Driver::Driver(const DriverConfig& config, const DriverParts& parts)
+    : config_(config),
+      parts_(parts),
+      durable_ballot_(parts.node.ballot->ballot()),
+      store_(durable_ballot_.store),
+      proposals_({.boot = config.boot,
+                  .group_bytes_max = config.group_bytes_max,
+                  .waiting_bytes_max = config.waiting_bytes_max}),
+      reads_({.node = config.id, .boot = config.boot, .patience_ticks = config.election_ticks}),
+      forwarder_({.peers = parts.peers, .boot = config.boot}),
+      auditor_({.node = config.id,
+                .peers = parts.peers,
+                .scheduler = parts.scheduler,
+                .history_interval = config.audit_history_interval,
+                .rows_interval = config.audit_rows_interval,
+                .wake = parts.wake}),
+      source_({.files = *parts.setup.environment.files,
+               .scheduler = parts.scheduler,
+               .directory = parts.setup.directory,
+               .peers = parts.peers,
+               .first_id = config.boot,
+               .patience_ticks = 10 * config.election_ticks,
+               .wake = parts.wake}),
+      fetcher_({.node = parts.setup,
+                .peers = parts.peers,
+                .first_store = durable_ballot_.store + 1,
+                .resend_ticks = config.election_ticks,
+                .patience_ticks = 20 * config.election_ticks,
+                .wake = parts.wake}),
+      write_(parts.scheduler, parts.wake),
+      release_(parts.scheduler, parts.wake),
+      closing_(parts.scheduler, parts.wake) {}
 
 Result<std::unique_ptr<Driver>> Driver::Start(const DriverConfig& config,
                                               const DriverParts& parts) {
   std::unique_ptr<Driver> driver(new Driver(config, parts));
-  driver->durable_ballot_ = parts.ballot.ballot();
   RaftConfig raft;
   raft.id = config.id;
-  raft.applied = parts.machine.state().index;
+  raft.applied = driver->applied();
   raft.seed = config.seed;
   raft.election_ticks = config.election_ticks;
   raft.message_bytes_max = config.group_bytes_max;
   raft.on_panic = [own = driver.get()](std::string_view text) { own->panic_ = text; };
   FIRN_TRY_ASSIGN(driver->raft_, Raft::Start(raft, *driver));
+  parts.peers.SetMembers(driver->replica_state().members);
   return driver;
 }
 
 Driver::~Driver() {
-  {
-    MutexLock lock(box_->mutex);
-    parts_.scheduler.Wait(box_->mutex, box_->changed, [this]() FIRN_REQUIRES(box_->mutex) {
-      return (!writing_ || box_->written.has_value()) && !box_->releasing;
-    });
-  }
+  write_.Await();
   LoseLeadership();
-  for (auto& reply : new_reads_) {
-    reply(Fate::kStopped);
-  }
-  if (round_) {
-    confirmed_.push_back({.index = {}, .replies = std::move(round_->replies)});
-  }
-  for (ConfirmedRead& read : confirmed_) {
-    for (auto& reply : read.replies) {
-      reply(Fate::kStopped);
-    }
-  }
 }
 
 // --- What Raft reads.
 
 HardState Driver::InitialState() {
-  const LogIndex applied = parts_.machine.state().index;
   const LogIndex commit =
-      std::clamp(parts_.log.recovered_commit(), applied, std::max(applied, parts_.log.LastIndex()));
+      std::clamp(log().recovered_commit(), applied(), std::max(applied(), log().LastIndex()));
   // A vote is older than the log only when the vote's file was made after it: at the start.
-  return {.term = std::max(parts_.ballot.ballot().term, parts_.log.TermAt(parts_.log.LastIndex())),
-          .vote = parts_.ballot.ballot().vote,
+  return {.term = std::max(durable_ballot_.term, log().TermAt(log().LastIndex())),
+          .vote = durable_ballot_.vote,
           .commit = commit};
 }
-
-Membership Driver::InitialMembership() { return parts_.machine.state().membership; }
 
 // An entry that cannot be read back is as if trimmed: the peer gets a snapshot instead.
 std::vector<LogEntry> Driver::Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) {
   std::vector<LogEntry> entries;
   std::uint64_t bytes = 0;
   for (LogIndex index = low; index < high; index = index.Next()) {
-    Result<LogEntry> entry = parts_.log.Read(index);
+    Result<LogEntry> entry = log().Read(index);
     if (!entry) {
       break;
     }
@@ -91,58 +122,183 @@ std::vector<LogEntry> Driver::Entries(LogIndex low, LogIndex high, std::uint64_t
   return entries;
 }
 
-// State snapshots are not sent yet: a peer that needs entries older than the log waits for ever.
-std::optional<StateSnapshot> Driver::Snapshot() { return std::nullopt; }
-
 // --- Inputs.
 
+// While a state snapshot is being installed the election timer must not run (I-R6).
 Result<void> Driver::Tick(std::uint64_t elapsed_ms) {
-  raft_->Tick();
-  elapsed_ms_ += elapsed_ms;
-  write_ticks_ = writing_ ? write_ticks_ + 1 : 0;
-  new_reads_ticks_ = new_reads_.empty() ? 0 : new_reads_ticks_ + 1;
-  if (round_) {
-    ++round_->ticks;
+  ++ticks_;
+  if (!is_installing()) {
+    raft_->Tick();
+  }
+  proposals_.Tick(elapsed_ms);
+  reads_.Tick(elapsed_ms);
+  forwarder_.Tick();
+  fetcher_.Tick();
+  for (const NodeId peer : source_.Tick()) {
+    raft_->ReportSnapshot(peer, false);
+  }
+  if (ticks_ % kProgressTicks == 0) {
+    NoteProgress();
+  }
+  if (change_ && ++change_->ticks > kChangePatience * config_.election_ticks) {
+    std::exchange(change_, std::nullopt)->reply({.fate = Fate::kUnknown, .node = {}, .reason = {}});
   }
   if (retry_write_) {
     retry_write_ = false;
     StartWrite();
   }
   has_input_ = true;
+  RemoveRetired();
+  FIRN_TRY(WatchDisk());
   return TrimLog();
 }
 
-void Driver::Receive(std::string_view message) {
-  // Bytes that are no message come from no peer of ours: the transport has checked who sends.
-  static_cast<void>(raft_->Step(message));
+void Driver::Receive(NodeId from, PeerMessageKind kind, std::string_view bytes) {
   has_input_ = true;
+  switch (kind) {
+    case PeerMessageKind::kRaft: ReceiveRaft(from, bytes); return;
+    case PeerMessageKind::kForward:
+      forwarder_.Receive(from, bytes, is_leader() ? state_.hard.term : Term{},
+                         [this](const Command& command, Forwarder::Reply reply) {
+                           Submit(command, false, std::move(reply));
+                         });
+      return;
+    case PeerMessageKind::kForwardReply: forwarder_.ReceiveReply(bytes); return;
+    case PeerMessageKind::kFetch:
+      if (const Result<FetchRequest> request = DecodeFetchRequest(bytes)) {
+        source_.Receive(from, *request);
+      }
+      return;
+    case PeerMessageKind::kChunk:
+      if (const Result<Chunk> chunk = DecodeChunk(bytes)) {
+        fetcher_.Receive(from, *chunk);
+      }
+      return;
+    case PeerMessageKind::kInstalled:
+      if (const Result<Installed> report = DecodeInstalled(bytes);
+          report && source_.Receive(from, *report)) {
+        raft_->ReportSnapshot(from, report->is_in_place);
+      }
+      return;
+    case PeerMessageKind::kAudit:
+      if (const Result<AuditSum> sum = DecodeAuditSum(bytes)) {
+        auditor_.Receive(from, *sum);
+      }
+      return;
+  }
 }
 
-void Driver::Submit(const Command& command, std::function<void(const CommandReply&)> reply) {
-  if (!is_leader()) {
-    reply({.fate = Fate::kNotLeader, .outcome = {}});
+// A snapshot waits until its files are here; a call to lead, until no change of the membership is
+// on its way, for the node would count votes by the old one (I-R3). Both come again.
+void Driver::ReceiveRaft(NodeId from, std::string_view message) {
+  if (is_installing()) {
     return;
   }
-  const std::uint64_t bytes = command.operations.size() + command.condition.key.size() +
-                              command.condition.value.size() + 32;
-  if (waiting_bytes_ + bytes > config_.waiting_bytes_max) {
-    reply({.fate = Fate::kOverloaded, .outcome = {}});
+  const std::optional<RaftMessageKind> kind = PeekKind(message);
+  if (kind == RaftMessageKind::kSnapshot) {
+    if (const Result<StateSnapshot> state = DecodeSnapshotMessage(message);
+        state && state->index > state_.hard.commit && !fetched_) {
+      fetcher_.Begin(from, std::string(message), *state);
+      return;
+    }
+  }
+  if (kind == RaftMessageKind::kTimeoutNow && HasUnappliedChange()) {
     return;
   }
-  waiting_bytes_ += bytes;
-  waiting_.push_back({.command = command, .reply = std::move(reply), .bytes = bytes});
+  static_cast<void>(raft_->Step(message));
 }
 
-void Driver::Read(std::function<void(Fate)> reply) { new_reads_.push_back(std::move(reply)); }
+bool Driver::HasUnappliedChange() const {
+  LogIndex seen = log().LastIndex();
+  for (LogIndex index = applied().Next(); index <= seen; index = index.Next()) {
+    if (log().KindAt(index) == EntryKind::kMembership) {
+      return true;
+    }
+  }
+  if (ready_) {
+    for (const LogEntry& entry : ready_->entries) {
+      if (entry.kind == EntryKind::kMembership) {
+        return true;
+      }
+      seen = std::max(seen, entry.index);
+    }
+  }
+  return state_.hard.commit > seen;
+}
 
-void Driver::ProposeChange(const MembershipChange& change, std::function<void(Fate)> reply) {
-  if (!is_leader()) {
-    reply(Fate::kNotLeader);
-  } else if (change_ || !raft_->ProposeChange(change)) {
-    reply(Fate::kOverloaded);
+void Driver::Submit(const Command& command, bool may_forward, Proposals::Reply reply) {
+  const Result<bool> fits = FitsOneEntry(command);
+  if (!fits || !*fits) {
+    reply({.fate = Fate::kRefused, .outcome = {}});
+  } else if (is_leader()) {
+    proposals_.Add(command, std::move(reply));
+  } else if (may_forward && state_.leader != NodeId{}) {
+    forwarder_.Send(command, state_.hard.term, state_.leader, std::move(reply));
   } else {
-    change_ = {change, std::move(reply)};
+    reply({.fate = Fate::kNotLeader, .outcome = {}});
+  }
+}
+
+void Driver::ChangeMembership(const MembershipRequest& request,
+                              std::function<void(const MembershipReply&)> reply) {
+  const NodeId node = request.node;
+  if (!is_leader()) {
+    reply({.fate = Fate::kNotLeader, .node = node, .reason = {}});
+    return;
+  }
+  if (change_) {
+    reply({.fate = Fate::kOverloaded, .node = node, .reason = "another change is under way"});
+    return;
+  }
+  NoteProgress();
+  const auto judgement = Judge(request, {.state = replica_state(),
+                                         .self = config_.id,
+                                         .commit = state_.hard.commit,
+                                         .peers = progress_});
+  if (const auto* settled = std::get_if<MembershipReply>(&judgement)) {
+    reply(*settled);
+    if (settled->fate == Fate::kNotLeader) {
+      TransferLeadership({});
+    }
+    return;
+  }
+  const auto& change = std::get<MembershipChange>(judgement);
+  has_input_ = true;
+  if (raft_->ProposeChange(change)) {
+    change_ = {.change = change, .reply = std::move(reply), .ticks = 0};
+  } else {
+    reply({.fate = Fate::kOverloaded, .node = node, .reason = "leadership is being handed over"});
+  }
+}
+
+void Driver::TransferLeadership(NodeId to) {
+  if (!is_leader()) {
+    return;
+  }
+  if (to == NodeId{}) {
+    NoteProgress();
+    LogIndex furthest;
+    for (const PeerProgress& peer : progress_) {
+      if (!peer.is_learner && peer.recently_active && peer.id != config_.id &&
+          (to == NodeId{} || peer.match > furthest)) {
+        to = peer.id;
+        furthest = peer.match;
+      }
+    }
+  }
+  if (to != NodeId{} && to != config_.id) {
+    raft_->TransferLeadership(to);
     has_input_ = true;
+  }
+}
+
+void Driver::NoteProgress() {
+  progress_.clear();
+  if (is_leader()) {
+    progress_ = raft_->Status().peers;
+    if (source_.is_serving()) {
+      source_.NoteProgress(progress_, log().TrimPoint(config_.log_bytes_kept));
+    }
   }
 }
 
@@ -151,22 +307,30 @@ void Driver::ProposeChange(const MembershipChange& change, std::function<void(Fa
 Result<void> Driver::Turn() {
   for (bool progress = true; progress;) {
     progress = false;
-    if (std::optional<Result<RaftLog::Places>> written = TakeWritten()) {
+    if (std::optional<Result<Written>> written = write_.Take()) {
       FIRN_TRY(FinishWrite(*std::move(written)));
     }
     if (ready_ && is_written_) {
       FIRN_TRY(FinishReady());
     }
+    source_.Turn();
+    if (std::optional<CheckpointFetcher::Fetched> fetched = fetcher_.Turn()) {
+      fetched_ = std::move(fetched);
+    }
     StartReadRound();
     ProposeGroup();
     if (!ready_ && raft_->HasReady()) {
-      StartReady();
+      FIRN_TRY(StartReady());
       progress = is_written_;
+    } else if (!ready_ && fetched_) {
+      FIRN_TRY(Install());
+      progress = ready_ && is_written_;
     } else if (ready_ && has_input_) {
       TakeOutboxNow();
     }
     has_input_ = false;
-    AnswerReads();
+    reads_.Answer(applied());
+    FIRN_TRY(auditor_.Turn(replica_state().membership));
     if (raft_->panicked()) {
       return Error{ErrorCode::kCorruption, "raft panicked: " + panic_};
     }
@@ -174,40 +338,25 @@ Result<void> Driver::Turn() {
   return {};
 }
 
-// Gathers what waits into one entry. While a write is under way only a large group is worth one.
+// While a write is under way only a large group is worth an entry.
 void Driver::ProposeGroup() {
-  if (waiting_.empty() || !is_leader() || (ready_ && waiting_bytes_ < kGroupBytesEager)) {
+  if (proposals_.empty() || !is_leader() ||
+      (ready_ && proposals_.waiting_bytes() < kGroupBytesEager)) {
     return;
-  }
-  const std::uint64_t proposal = config_.boot + ++unique_;
-  GroupBuilder group({.proposal = proposal, .elapsed_ms = std::min(elapsed_ms_, kElapsedMax)});
-  std::vector<Waiting> taken;
-  std::uint64_t operations = 0;
-  while (!waiting_.empty()) {
-    Waiting& next = waiting_.front();
-    // An operation has two bytes at least; remembering a result takes up to two more.
-    operations += next.command.operations.size() / 3 + 3;
-    const bool is_full =
-        group.size() + next.bytes > config_.group_bytes_max || operations > kGroupOperationsMax;
-    if (is_full && !taken.empty()) {
-      break;
-    }
-    group.Add(next.command);
-    waiting_bytes_ -= next.bytes;
-    taken.push_back(std::move(next));
-    waiting_.pop_front();
   }
   has_input_ = true;
-  if (raft_->Propose(group.Take())) {
-    elapsed_ms_ = 0;
-    proposed_[proposal] = std::move(taken);
-    return;
-  }
-  // Too much is uncommitted, or leadership is being handed over.
-  for (Waiting& dropped : taken) {
-    dropped.reply({.fate = Fate::kOverloaded, .outcome = {}});
+  proposals_.ProposeGroup([this](const std::string& group) { return raft_->Propose(group); });
+}
+
+void Driver::StartReadRound() {
+  if (const std::optional<std::string> context =
+          reads_.StartRound({.term = state_.hard.term, .leader = state_.leader})) {
+    raft_->ReadIndex(*context);
+    has_input_ = true;
   }
 }
+
+// --- The outstanding Ready.
 
 // Whether a message may overtake the write of the Ready it came with: one that only tells what is
 // durable already, or that asks for nothing but to be counted in a term that is.
@@ -224,62 +373,70 @@ bool Driver::MayLeaveEarly(const RaftMessage& message) const {
   }
 }
 
+void Driver::Send(const RaftMessage& message) {
+  if (message.kind == RaftMessageKind::kSnapshot) {
+    source_.NoteSent(message.to);
+  }
+  if (!is_muted_) {
+    parts_.peers.Send(message);
+  }
+}
+
 void Driver::Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>& waiting) {
   for (RaftMessage& message : messages) {
     if (MayLeaveEarly(message)) {
-      parts_.peers.Send(message);
+      Send(message);
     } else {
       waiting.push_back(std::move(message));
     }
   }
 }
 
-void Driver::StartReady() {
-  ready_ = raft_->TakeReady(parts_.log.LastIndex());
+Result<void> Driver::StartReady() {
+  ready_ = raft_->TakeReady(log().LastIndex());
   NoteState(ready_->state);
-  TakeReadStates(ready_->read_states);
+  reads_.Take(ready_->read_states);
   late_ = std::exchange(stash_, {});
   Route(ready_->messages, late_);
   to_apply_ = ready_->committed_first;
-  const Ballot ballot{.term = ready_->state.hard.term, .vote = ready_->state.hard.vote};
-  is_written_ = ready_->entries.empty() && ballot == durable_ballot_;
+  if (ready_->snapshot && (!fetched_ || ready_->snapshot->index != fetched_->state.index)) {
+    return Error{ErrorCode::kCorruption, "raft took a state snapshot of index " +
+                                             std::to_string(ready_->snapshot->index.value) +
+                                             " whose files are not here"};
+  }
+  is_written_ = ready_->entries.empty() && !ready_->snapshot &&
+                ready_->state.hard.term == durable_ballot_.term &&
+                ready_->state.hard.vote == durable_ballot_.vote;
   if (!is_written_) {
     StartWrite();
   }
+  return {};
 }
 
 void Driver::StartWrite() {
-  writing_ = true;
-  const Ballot ballot{.term = ready_->state.hard.term, .vote = ready_->state.hard.vote};
-  const LogIndex commit = std::min(ready_->state.hard.commit, parts_.log.LastIndex());
-  const bool has_new_ballot = ballot != durable_ballot_;
-  parts_.scheduler.Submit(Lane::kRaftLog, [this, box = box_, ballot, commit, has_new_ballot] {
-    Result<RaftLog::Places> places = [&]() -> Result<RaftLog::Places> {
-      if (has_new_ballot) {
-        FIRN_TRY(parts_.ballot.Write(ballot));
-      }
-      if (ready_->entries.empty()) {
-        return RaftLog::Places();
-      }
-      return parts_.log.Write(ready_->entries, commit);
-    }();
-    MutexLock lock(box->mutex);
-    box->written = std::move(places);
-    box->changed.NotifyAll();
-    parts_.wake();  // Under the mutex: without it the driver may be gone.
-  });
+  const Ballot ballot{.term = ready_->state.hard.term,
+                      .vote = ready_->state.hard.vote,
+                      .store = is_installing() ? fetched_->store : durable_ballot_.store};
+  const LogIndex commit = std::min(ready_->state.hard.commit, log().LastIndex());
+  write_.Start(Lane::kRaftLog, [this, ballot, commit] { return WriteReady(ballot, commit); });
 }
 
-std::optional<Result<RaftLog::Places>> Driver::TakeWritten() {
-  if (!writing_) {
-    return std::nullopt;
+// In the log lane. Beside it the driver leaves the Ready alone.
+Result<Driver::Written> Driver::WriteReady(const Ballot& ballot, LogIndex commit) const {
+  if (ready_->snapshot) {
+    return WriteInstall(ballot);
   }
-  MutexLock lock(box_->mutex);
-  return std::exchange(box_->written, std::nullopt);
+  if (ballot != durable_ballot_) {
+    FIRN_TRY(parts_.node.ballot->Write(ballot));
+  }
+  Written written;
+  if (!ready_->entries.empty()) {
+    FIRN_TRY_ASSIGN(written.places, log().Write(ready_->entries, commit));
+  }
+  return written;
 }
 
-Result<void> Driver::FinishWrite(Result<RaftLog::Places> written) {
-  writing_ = false;
+Result<void> Driver::FinishWrite(Result<Written> written) {
   if (!written) {
     if (written.error().code != ErrorCode::kNoSpace) {
       return std::move(written).error();
@@ -287,8 +444,15 @@ Result<void> Driver::FinishWrite(Result<RaftLog::Places> written) {
     retry_write_ = true;
     return {};
   }
-  durable_ballot_ = {.term = ready_->state.hard.term, .vote = ready_->state.hard.vote};
-  parts_.log.Adopt(std::move(ready_->entries), *written);
+  is_muted_ = false;
+  write_ticks_ = 0;
+  durable_ballot_ = parts_.node.ballot->ballot();
+  if (written->start) {
+    log().AdoptStart({.index = ready_->snapshot->index, .term = ready_->snapshot->term},
+                     *written->start);
+    SwitchStore();
+  }
+  log().Adopt(std::move(ready_->entries), written->places);
   is_written_ = true;
   return {};
 }
@@ -296,7 +460,7 @@ Result<void> Driver::FinishWrite(Result<RaftLog::Places> written) {
 bool Driver::CommitsChange() const {
   for (LogIndex index = to_apply_; index != LogIndex{} && index <= ready_->committed_last;
        index = index.Next()) {
-    if (parts_.log.KindAt(index) == EntryKind::kMembership) {
+    if (log().KindAt(index) == EntryKind::kMembership) {
       return true;
     }
   }
@@ -305,7 +469,7 @@ bool Driver::CommitsChange() const {
 
 void Driver::SendLate() {
   for (const RaftMessage& message : late_) {
-    parts_.peers.Send(message);
+    Send(message);
   }
   late_.clear();
 }
@@ -328,54 +492,34 @@ Result<void> Driver::FinishReady() {
 // Lets out what has come while a Ready is outstanding. What has to wait waits for the next one's
 // write: it may acknowledge entries that are not in this one.
 void Driver::TakeOutboxNow() {
-  Outbox outbox = raft_->TakeOutbox(parts_.log.LastIndex());
+  Outbox outbox = raft_->TakeOutbox(log().LastIndex());
   NoteState(outbox.state);
-  TakeReadStates(outbox.read_states);
+  reads_.Take(outbox.read_states);
   Route(outbox.messages, stash_);
 }
 
-// --- Trimming.
-
-// The flushed state names the oldest segment that opening needs, as it was when the flush began. So
-// what is trimmed here is deleted after the next flush.
-Result<void> Driver::TrimLog() {
-  FIRN_TRY_ASSIGN(const ReplicaState flushed, parts_.machine.Flushed());
-  RaftLog& log = parts_.log;
-  const LogIndex point = std::min(log.TrimPoint(config_.log_bytes_kept), flushed.index);
-  if (point >= log.FirstIndex()) {
-    log.Trim(point);
-    parts_.machine.SetMinLogSegment(log.min_live_segment());
+void Driver::NoteState(const RaftState& state) {
+  const bool lost =
+      is_leader() && (state.role != RaftRole::kLeader || state.hard.term != state_.hard.term);
+  state_ = state;
+  if (lost) {
+    LoseLeadership();
   }
-  if (flushed.min_log_segment > released_) {
-    ReleaseSegments(flushed.min_log_segment);
-  }
-  return {};
 }
 
-// What fails is tried again when more is to go.
-void Driver::ReleaseSegments(WalNumber min_live) {
-  {
-    MutexLock lock(box_->mutex);
-    if (box_->releasing) {
-      return;
-    }
-    box_->releasing = true;
+void Driver::LoseLeadership() {
+  is_muted_ = false;
+  proposals_.Lose();
+  if (change_) {
+    std::exchange(change_, std::nullopt)->reply({.fate = Fate::kUnknown, .node = {}, .reason = {}});
   }
-  released_ = min_live;
-  parts_.scheduler.Submit(Lane::kFlush, [&log = parts_.log, box = box_, min_live] {
-    static_cast<void>(log.ReleaseSegments(min_live));
-    MutexLock lock(box->mutex);
-    box->releasing = false;
-    box->changed.NotifyAll();
-  });
 }
 
 // --- Applying.
 
 Result<void> Driver::ApplyCommitted() {
-  while (to_apply_ != LogIndex{} && to_apply_ <= ready_->committed_last &&
-         parts_.machine.HasRoom()) {
-    FIRN_TRY_ASSIGN(const LogEntry entry, parts_.log.Read(to_apply_));
+  while (to_apply_ != LogIndex{} && to_apply_ <= ready_->committed_last && machine().HasRoom()) {
+    FIRN_TRY_ASSIGN(const LogEntry entry, log().Read(to_apply_));
     FIRN_TRY(ApplyEntry(entry));
     to_apply_ = to_apply_.Next();
   }
@@ -383,113 +527,26 @@ Result<void> Driver::ApplyCommitted() {
 }
 
 Result<void> Driver::ApplyEntry(const LogEntry& entry) {
-  if (entry.kind == EntryKind::kData) {
-    FIRN_TRY_ASSIGN(const StateMachine::Applied applied, parts_.machine.Apply(entry));
-    Answer(applied);
-    return {};
+  if (entry.kind == EntryKind::kMembership) {
+    FIRN_TRY(ApplyChange(entry));
+  } else {
+    FIRN_TRY_ASSIGN(const StateMachine::Applied applied, machine().Apply(entry));
+    proposals_.Answer(applied);
   }
-  FIRN_TRY_ASSIGN(const MembershipChange change, DecodeMembershipChange(entry.data));
-  FIRN_TRY(parts_.machine.ApplyChange(entry, change, raft_->ApplyChange(change)));
-  if (change_ && change_->first == change) {
-    std::exchange(change_, std::nullopt)->second(Fate::kDone);
-  }
+  auditor_.NoteApplied(machine());
   return {};
 }
 
-void Driver::Answer(const StateMachine::Applied& applied) {
-  const auto found = proposed_.find(applied.proposal);
-  if (found == proposed_.end()) {
-    return;
+Result<void> Driver::ApplyChange(const LogEntry& entry) {
+  FIRN_TRY_ASSIGN(const MembershipChange change, DecodeMembershipChange(entry.data));
+  FIRN_TRY(machine().ApplyChange(entry, change, raft_->ApplyChange(change)));
+  newest_change_ = entry.index;
+  parts_.peers.SetMembers(replica_state().members);
+  if (change_ && change_->change == change) {
+    std::exchange(change_, std::nullopt)
+        ->reply({.fate = Fate::kDone, .node = change.node, .reason = {}});
   }
-  const std::vector<Waiting> waiting = std::move(found->second);
-  proposed_.erase(found);
-  FIRN_CHECK(waiting.size() == applied.outcomes.size(), waiting.size(), applied.outcomes.size());
-  for (std::size_t i = 0; i < waiting.size(); ++i) {
-    waiting[i].reply({.fate = Fate::kDone, .outcome = applied.outcomes[i]});
-  }
-}
-
-void Driver::NoteState(const RaftState& state) {
-  const bool was_leader = is_leader();
-  const bool lost =
-      was_leader && (state.role != RaftRole::kLeader || state.hard.term != state_.hard.term);
-  state_ = state;
-  if (lost) {
-    LoseLeadership();
-  }
-}
-
-// What was proposed may still be committed by the next leader. What was not is certain.
-void Driver::LoseLeadership() {
-  for (auto& [proposal, group] : std::exchange(proposed_, {})) {
-    for (const Waiting& waiting : group) {
-      waiting.reply({.fate = Fate::kUnknown, .outcome = {}});
-    }
-  }
-  for (const Waiting& waiting : std::exchange(waiting_, {})) {
-    waiting.reply({.fate = Fate::kNotLeader, .outcome = {}});
-  }
-  waiting_bytes_ = 0;
-  if (change_) {
-    std::exchange(change_, std::nullopt)->second(Fate::kUnknown);
-  }
-}
-
-// --- Reads.
-
-std::string Driver::Unique() {
-  std::string context;
-  PutLittle(context, config_.id.value);
-  PutLittle(context, config_.boot);
-  PutLittle(context, ++unique_);
-  return context;
-}
-
-// One round at a time, for all who asked before it began. One that a change of the leader or a lost
-// message has made hopeless is begun anew, under another context.
-void Driver::StartReadRound() {
-  if (round_ && (round_->ticks >= config_.election_ticks || round_->leader != state_.leader ||
-                 round_->term != state_.hard.term)) {
-    std::ranges::move(round_->replies, std::back_inserter(new_reads_));
-    round_.reset();
-  }
-  if (round_ || new_reads_.empty()) {
-    return;
-  }
-  if (state_.leader == NodeId{}) {
-    if (new_reads_ticks_ >= kReadPatience * config_.election_ticks) {
-      for (const auto& reply : std::exchange(new_reads_, {})) {
-        reply(Fate::kUnknown);
-      }
-    }
-    return;
-  }
-  round_ = {.context = Unique(),
-            .term = state_.hard.term,
-            .leader = state_.leader,
-            .ticks = 0,
-            .replies = std::exchange(new_reads_, {})};
-  raft_->ReadIndex(round_->context);
-  has_input_ = true;
-}
-
-void Driver::TakeReadStates(const std::vector<ReadState>& states) {
-  for (const ReadState& state : states) {
-    if (round_ && state.context == round_->context) {
-      confirmed_.push_back({.index = state.index, .replies = std::move(round_->replies)});
-      round_.reset();
-    }
-  }
-}
-
-void Driver::AnswerReads() {
-  while (!confirmed_.empty() && confirmed_.front().index <= applied()) {
-    const ConfirmedRead read = std::move(confirmed_.front());
-    confirmed_.pop_front();
-    for (const auto& reply : read.replies) {
-      reply(Fate::kDone);
-    }
-  }
+  return {};
 }
 
 }  // namespace firn

@@ -21,55 +21,44 @@
 #include <string>
 #include <vector>
 
-#include "base/mutex.h"
 #include "consensus/raft.h"
 #include "io/scheduler.h"
-#include "replica/ballot.h"
-#include "replica/raft_log.h"
-#include "replica/state_machine.h"
+#include "replica/auditor.h"
+#include "replica/checkpoint_fetcher.h"
+#include "replica/checkpoint_source.h"
+#include "replica/errand.h"
+#include "replica/forwarder.h"
+#include "replica/node_directory.h"
+#include "replica/peer_message.h"
+#include "replica/proposals.h"
+#include "replica/read_rounds.h"
+#include "replica/requests.h"
 
 namespace firn {
-
-// Where messages to other nodes go. Never blocks; may lose, delay and repeat.
-class PeerSender {
- public:
-  virtual ~PeerSender() = default;
-  virtual void Send(const RaftMessage& message) = 0;
-};
-
-// What a caller is told about a request.
-enum class Fate : std::uint8_t {
-  kDone,        // Applied, with an outcome; or, for a read, to be read now.
-  kNotLeader,   // Certainly not applied. The leader may be known.
-  kOverloaded,  // Certainly not applied: too much is waiting. Later.
-  kUnknown,     // Applied or not: leadership was lost before that was seen.
-  kStopped,     // The node has ended; like kUnknown.
-};
-
-struct CommandReply {
-  Fate fate = Fate::kStopped;
-  Outcome outcome;
-};
 
 struct DriverConfig {
   NodeId id;
   std::uint64_t seed = 0;
-  std::uint64_t boot =
-      0;  // Random, of this run: makes proposals and read contexts unique for ever.
+  // Random, of this run: makes proposals, read contexts and ids of checkpoints unique for ever.
+  std::uint64_t boot = 0;
   std::uint64_t election_ticks = 10;
   std::uint64_t group_bytes_max = std::uint64_t{1} << 20;
   std::uint64_t waiting_bytes_max = std::uint64_t{32} << 20;  // Of commands; more are refused.
   std::uint64_t log_bytes_kept = std::uint64_t{64} << 20;     // For peers that were away.
+  std::uint64_t disk_patience_ticks = 600;       // A write that takes longer ends the node.
+  std::uint64_t audit_history_interval = 1'024;  // Entries between comparisons of checksums,
+  std::uint64_t audit_rows_interval = std::uint64_t{1} << 20;  // and of all rows.
 };
 
 // What a driver works with. Outlives it.
 struct DriverParts {
-  RaftLog& log;
-  BallotFile& ballot;
-  StateMachine& machine;
+  NodeParts& node;         // Its machine is replaced when a state snapshot is installed.
+  const NodeSetup& setup;  // The node's.
   PeerSender& peers;
   Scheduler& scheduler;
   std::function<void()> wake;  // Any thread: makes the owner call Turn soon. Short, calls nothing.
+  // The store to read from now on; called before any read is answered that needs it. May be null.
+  std::function<void(const std::shared_ptr<Engine>&)> on_store;
 };
 
 class Driver final : private RaftStorage {
@@ -81,15 +70,22 @@ class Driver final : private RaftStorage {
 
   // Inputs; each is followed by Turn, one or many at a time.
   Result<void> Tick(std::uint64_t elapsed_ms);  // kCorruption: what was flushed cannot be read.
-  void Receive(std::string_view message);       // What is no message is ignored.
-  // The command's views must hold until the reply, which comes once, from Turn.
-  void Submit(const Command& command, std::function<void(const CommandReply&)> reply);
+  // What is no message is ignored: the transport has checked who sends.
+  void Receive(NodeId from, PeerMessageKind kind, std::string_view bytes);
+  // The command's views must hold until the reply, which comes once, from Turn or at once. Where
+  // this node does not lead, the command goes to the leader, or is answered with kNotLeader.
+  void Submit(const Command& command, bool may_forward, Proposals::Reply reply);
   // Replies with kDone once the state machine holds every write that was acknowledged anywhere
-  // before the call (Raft dissertation §6.4), with kUnknown when that could not be found out.
-  void Read(std::function<void(Fate)> reply);
+  // before the call, with kUnknown when that could not be found out.
+  void Read(ReadRounds::Reply reply) { reads_.Add(std::move(reply)); }
+  void ReadStale(std::uint64_t age_ms_max, const ReadRounds::Reply& reply) {
+    reads_.AddStale(age_ms_max, applied(), reply);
+  }
   // One at a time; the reply comes when it was applied.
-  void ProposeChange(const MembershipChange& change, std::function<void(Fate)> reply);
-  void TransferLeadership(NodeId to) { raft_->TransferLeadership(to); }
+  void ChangeMembership(const MembershipRequest& request,
+                        std::function<void(const MembershipReply&)> reply);
+  void TransferLeadership(NodeId to);  // 0: the voter that is furthest.
+  void PeerUnreachable(NodeId peer) { raft_->ReportUnreachable(peer); }
 
   // Does all there is to do and does not wait. An error is final: the node must stop.
   Result<void> Turn();
@@ -97,105 +93,122 @@ class Driver final : private RaftStorage {
   bool is_leader() const { return state_.role == RaftRole::kLeader; }
   const RaftState& state() const { return state_; }
   RaftStatus Status() { return raft_->Status(); }
-  LogIndex applied() const { return parts_.machine.state().index; }
-  LogIndex durable_last() const { return parts_.log.LastIndex(); }
+  const ReplicaState& replica_state() const { return machine().state(); }
+  LogIndex applied() const { return machine().state().index; }
+  LogIndex durable_last() const { return log().LastIndex(); }
+  std::uint64_t waiting_bytes() const { return proposals_.waiting_bytes(); }
+  // As a leader knows its peers, as of the last second.
+  const std::vector<PeerProgress>& progress() const { return progress_; }
   // Ticks for which the disk has not finished the write that it has.
   std::uint64_t write_overdue_ticks() const { return write_ticks_; }
 
  private:
-  struct Waiting {
-    Command command;
-    std::function<void(const CommandReply&)> reply;
-    std::uint64_t bytes = 0;
+  // What the log lane has made durable.
+  struct Written {
+    RaftLog::Places places;
+    std::optional<LogPlace> start;  // Of the log that a state snapshot begins.
   };
-  // What the lanes share with the driver.
-  struct LaneBox {
-    Mutex mutex;
-    ConditionVariable changed;
-    std::optional<Result<RaftLog::Places>> written FIRN_GUARDED_BY(mutex);
-    bool releasing FIRN_GUARDED_BY(mutex) = false;  // Segments of the log are being deleted.
-  };
-  struct ReadRound {
-    std::string context;
-    Term term;
-    NodeId leader;
+  struct PendingChange {
+    MembershipChange change;
+    std::function<void(const MembershipReply&)> reply;
     std::uint64_t ticks = 0;
-    std::vector<std::function<void(Fate)>> replies;
   };
-  struct ConfirmedRead {
-    LogIndex index;
-    std::vector<std::function<void(Fate)>> replies;
+  // A store that a state snapshot has replaced; readers may still be in it.
+  struct Retired {
+    std::uint64_t number = 0;
+    std::weak_ptr<Engine> engine;
   };
 
-  Driver(const DriverConfig& config, const DriverParts& parts) : config_(config), parts_(parts) {}
+  Driver(const DriverConfig& config, const DriverParts& parts);
+
+  StateMachine& machine() const { return *parts_.node.machine; }
+  RaftLog& log() const { return *parts_.node.log; }
 
   // RaftStorage.
   HardState InitialState() override;
-  Membership InitialMembership() override;
+  Membership InitialMembership() override { return machine().state().membership; }
   std::vector<LogEntry> Entries(LogIndex low, LogIndex high, std::uint64_t bytes_max) override;
-  Term TermAt(LogIndex index) override { return parts_.log.TermAt(index); }
-  LogIndex FirstIndex() override { return parts_.log.FirstIndex(); }
-  LogIndex LastIndex() override { return parts_.log.LastIndex(); }
+  Term TermAt(LogIndex index) override { return log().TermAt(index); }
+  LogIndex FirstIndex() override { return log().FirstIndex(); }
+  LogIndex LastIndex() override { return log().LastIndex(); }
   std::optional<StateSnapshot> Snapshot() override;
 
-  std::string Unique();
+  void ReceiveRaft(NodeId from, std::string_view message);
   void ProposeGroup();
-  void StartReady();
+  void StartReadRound();
+  bool HasUnappliedChange() const;
+
+  // The outstanding Ready.
+  Result<void> StartReady();
   void StartWrite();
+  Result<Written> WriteReady(const Ballot& ballot, LogIndex commit) const;
+  Result<void> FinishWrite(Result<Written> written);
+  Result<void> FinishReady();
   void TakeOutboxNow();
   void Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>& waiting);
   bool MayLeaveEarly(const RaftMessage& message) const;
-  std::optional<Result<RaftLog::Places>> TakeWritten();
-  Result<void> FinishWrite(Result<RaftLog::Places> written);
-  Result<void> FinishReady();
   bool CommitsChange() const;
+  void Send(const RaftMessage& message);
   void SendLate();
-  // Forgets entries that tables hold and that no peer is likely to ask for, and deletes segments
-  // that the flushed state says are not needed.
-  Result<void> TrimLog();
-  void ReleaseSegments(WalNumber min_live);
+  void NoteState(const RaftState& state);
+  void LoseLeadership();
+
   // Applies what the outstanding Ready committed, as far as there is room.
   Result<void> ApplyCommitted();
   Result<void> ApplyEntry(const LogEntry& entry);
-  void Answer(const StateMachine::Applied& applied);
-  void NoteState(const RaftState& state);
-  void TakeReadStates(const std::vector<ReadState>& states);
-  void StartReadRound();
-  void AnswerReads();
-  void LoseLeadership();
+  Result<void> ApplyChange(const LogEntry& entry);
+
+  // State snapshots.
+  bool is_installing() const { return ready_ && ready_->snapshot; }
+  Result<void> Install();
+  Result<Written> WriteInstall(const Ballot& ballot) const;
+  void SwitchStore();
+  void Retire(std::uint64_t store, const std::shared_ptr<Engine>& engine);
+  void RemoveRetired();
+
+  // Forgets entries that tables hold and that no peer is likely to ask for, and deletes segments
+  // that the flushed state says are not needed.
+  Result<void> TrimLog();
+  Result<void> WatchDisk();
+  void NoteProgress();
 
   const DriverConfig config_;
   const DriverParts parts_;
   std::unique_ptr<Raft> raft_;
   RaftState state_;
   std::string panic_;
+  std::uint64_t ticks_ = 0;
+  std::vector<PeerProgress> progress_;
 
   // The outstanding Ready, from TakeReady to Advance.
   std::optional<Ready> ready_;
   std::vector<RaftMessage> late_;   // Messages that wait for its write.
   std::vector<RaftMessage> stash_;  // Those that came since, and wait for the next one's.
   bool is_written_ = false;         // The Ready is durable.
-  bool writing_ = false;            // The log lane has it.
   bool retry_write_ = false;        // There was no space; to be tried again at the next tick.
+  bool is_muted_ = false;           // A leader whose disk is stuck lets others lead.
   std::uint64_t write_ticks_ = 0;
   Ballot durable_ballot_;
-  LogIndex to_apply_;  // The next entry of it to be applied.
-  const std::shared_ptr<LaneBox> box_ = std::make_shared<LaneBox>();
+  LogIndex to_apply_;       // The next entry of it to be applied.
   WalNumber released_;      // Segments below are deleted, or being deleted.
   bool has_input_ = false;  // Since messages were last let out.
+  LogIndex newest_change_;  // The last change of the membership applied in this life.
+  std::optional<PendingChange> change_;
+  std::optional<CheckpointFetcher::Fetched> fetched_;  // To be installed.
+  std::uint64_t store_ = 0;                            // The number of the store that counts.
+  std::vector<Retired> retired_;
+  std::vector<std::shared_ptr<Engine>> to_close_;
 
-  std::deque<Waiting> waiting_;
-  std::uint64_t waiting_bytes_ = 0;
-  std::uint64_t elapsed_ms_ = 0;  // Since the last group.
-  std::uint64_t unique_ = 0;
-  std::map<std::uint64_t, std::vector<Waiting>> proposed_;  // By proposal.
-
-  std::vector<std::function<void(Fate)>> new_reads_;
-  std::uint64_t new_reads_ticks_ = 0;  // For which nothing could be asked for them.
-  std::optional<ReadRound> round_;
-  std::deque<ConfirmedRead> confirmed_;
-
-  std::optional<std::pair<MembershipChange, std::function<void(Fate)>>> change_;
+  Proposals proposals_;
+  ReadRounds reads_;
+  Forwarder forwarder_;
+  Auditor auditor_;
+  CheckpointSource source_;
+  CheckpointFetcher fetcher_;
+  // Last: they wait for lanes that use what stands above.
+  Errand<Result<Written>> write_;
+  Errand<Result<void>> release_;
+  Errand<Result<void>> closing_;
 };
 
 }  // namespace firn

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The data directory of a replica: who it is (IDENTITY), the store (data/), the replicated log and
-// the vote (raft/). It is made once, IDENTITY last: a directory without it was never a member, and
-// what else is in it counts for nothing.
+// The data directory of a replica: who it is (IDENTITY), its store (store-1/), the replicated log
+// and the vote (raft/). It is made once, IDENTITY last: a directory without it was never a member,
+// and what else is in it counts for nothing.
+//
+// A state snapshot brings a whole store, which is built beside the present one under the next
+// number (store-2/, …). Which one counts stands in VOTE, with the term and the vote: one write of a
+// slot switches the store, the hard state and, since the log is begun anew where it does not
+// continue the store, the log. Other stores and the checkpoints that peers were given
+// (checkpoint-…/) are removed when the node is opened.
 #pragma once
 
 #include <memory>
@@ -18,6 +24,10 @@
 
 namespace firn {
 
+inline constexpr std::string_view kCheckpointPrefix = "checkpoint-";
+// May stand in the directory of a node to be; left alone here.
+inline constexpr std::string_view kJoinFileName = "JOIN";
+
 struct NodeSetup {
   Environment environment;
   std::string directory;
@@ -29,10 +39,9 @@ struct NodeSetup {
 // What a node has on disk, opened. Destroyed in the reverse order.
 struct NodeParts {
   Identity identity;
-  std::shared_ptr<Engine> engine;
-  std::unique_ptr<StateMachine> machine;
-  std::unique_ptr<RaftLog> log;
   std::unique_ptr<BallotFile> ballot;
+  std::unique_ptr<StateMachine> machine;  // And with it the engine.
+  std::unique_ptr<RaftLog> log;
 };
 
 // Makes the directory of a node that has never been: the first of a cluster, with a membership of
@@ -44,5 +53,12 @@ Result<void> CreateNode(const NodeSetup& setup, const Identity& identity,
 // kNotFound when there is no node; kCorruption names what is damaged or missing; kBusy when another
 // process has it.
 Result<NodeParts> OpenNode(const NodeSetup& setup);
+
+std::string StorePath(const NodeSetup& setup, std::uint64_t number);
+// The store that is there. kCorruption when it has no state of a replica, or none that fits it.
+Result<std::unique_ptr<StateMachine>> OpenStore(const NodeSetup& setup, std::uint64_t number);
+
+// Removes a directory that has only files in it.
+Result<void> RemoveFolder(FileSystem& files, const std::string& path);
 
 }  // namespace firn

@@ -234,20 +234,25 @@ LogIndex RaftLog::TrimPoint(std::uint64_t bytes_max) const {
   return point;
 }
 
-Result<void> RaftLog::WriteStart(const LogStart& start) {
+Result<LogPlace> RaftLog::WriteStart(const LogStart& start) {
   const std::string head = EncodeRecordHead(
       {.commit = start.index, .term = start.term, .kind = RaftLogRecord::Kind::kStart, .data = {}});
   const std::string_view parts[] = {head};
   FIRN_TRY(log_->Append({start.index.value}, parts));
-  return log_->Sync();
+  FIRN_TRY(log_->Sync());
+  return log_->last_place();
 }
 
-Result<void> RaftLog::Reset(const LogStart& start) {
-  FIRN_TRY(WriteStart(start));
+void RaftLog::AdoptStart(const LogStart& start, const LogPlace& place) {
   Truncate({});
   start_ = start;
   cached_from_ = FirstIndex();
-  start_segment_ = log_->last_place().segment;
+  start_segment_ = place.segment;
+}
+
+Result<void> RaftLog::Reset(const LogStart& start) {
+  FIRN_TRY_ASSIGN(const LogPlace place, WriteStart(start));
+  AdoptStart(start, place);
   return {};
 }
 

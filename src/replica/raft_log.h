@@ -92,6 +92,12 @@ class RaftLog {
   // Begins anew after `start`, durably: a state snapshot has taken the place of all entries. No
   // Write may run.
   Result<void> Reset(const LogStart& start);
+  // Its parts. BeginSegment says from which segment on the new log will stand; what is below it is
+  // not needed once the state snapshot is in place. WriteStart goes with Write, AdoptStart with
+  // Adopt.
+  Result<WalNumber> BeginSegment() { return log_->StartSegment(); }
+  Result<LogPlace> WriteStart(const LogStart& start);
+  void AdoptStart(const LogStart& start, const LogPlace& place);
 
  private:
   struct Slot {
@@ -108,7 +114,6 @@ class RaftLog {
   Result<void> Take(const LogRecord& record);
   // Whether the entries that were found continue what is flushed.
   Result<bool> ContinuesFlushed() const;
-  Result<void> WriteStart(const LogStart& start);
   void Truncate(LogIndex from);
   void Push(Slot slot);
   void EvictOldest();

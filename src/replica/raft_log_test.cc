@@ -237,9 +237,10 @@ std::string RunExample(const golden::Command& command) {
                           .data = {}}) +
         command.Get("data"));
   }
-  const BallotSlot slot{.generation = number("generation"),
-                        .ballot = {.term = {number("term")}, .vote = {number("vote")}}};
-  return golden::HexDump(Encode(slot, slot.generation % 2).substr(0, 48));
+  const BallotSlot slot{
+      .generation = number("generation"),
+      .ballot = {.term = {number("term")}, .vote = {number("vote")}, .store = number("store")}};
+  return golden::HexDump(Encode(slot, slot.generation % 2).substr(0, 64));
 }
 
 TEST(RaftLogFormat, IsTheDocumentedOne) {

@@ -13,6 +13,37 @@
 namespace firn {
 
 using std::chrono::nanoseconds;
+namespace {
+
+std::vector<MemberStatus> DescribeMembers(const ReplicaState& state,
+                                          const std::vector<PeerProgress>& progress) {
+  std::vector<MemberStatus> members;
+  const auto add = [&](NodeId id, bool is_learner) {
+    MemberStatus status;
+    status.id = id;
+    status.is_learner = is_learner;
+    if (const auto member = state.members.find(id); member != state.members.end()) {
+      status.member = member->second;
+    }
+    const auto peer = std::ranges::find(progress, id, &PeerProgress::id);
+    if (peer != progress.end()) {
+      status.match = peer->match;
+      status.is_active = peer->recently_active;
+      status.gets_snapshot = peer->pending_snapshot != LogIndex{};
+    }
+    members.push_back(std::move(status));
+  };
+  for (const NodeId id : state.membership.voters) {
+    add(id, false);
+  }
+  for (const NodeId id : state.membership.learners) {
+    add(id, true);
+  }
+  std::ranges::sort(members, {}, &MemberStatus::id);
+  return members;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Replica>> Replica::Start(ReplicaSetup setup) {
   FIRN_TRY_ASSIGN(NodeParts parts, OpenNode(setup.node));
@@ -21,18 +52,26 @@ Result<std::unique_ptr<Replica>> Replica::Start(ReplicaSetup setup) {
   setup.driver.seed = SplitMix64(seed);
   setup.driver.boot = SplitMix64(seed);
   std::unique_ptr<Replica> replica(new Replica(std::move(setup), std::move(parts)));
-  FIRN_TRY_ASSIGN(replica->driver_,
-                  Driver::Start(replica->setup_.driver,
-                                {.log = *replica->parts_.log,
-                                 .ballot = *replica->parts_.ballot,
-                                 .machine = *replica->parts_.machine,
-                                 .peers = *replica->setup_.peers,
-                                 .scheduler = *replica->setup_.node.environment.scheduler,
-                                 .wake = [own = replica.get()] {
-                                   MutexLock lock(own->mutex_);
-                                   own->woken_ = true;
-                                   own->changed_.NotifyAll();
-                                 }}));
+  const DriverParts driver{
+      .node = replica->parts_,
+      .setup = replica->setup_.node,
+      .peers = *replica->setup_.peers,
+      .scheduler = *replica->setup_.node.environment.scheduler,
+      .wake =
+          [own = replica.get()] {
+            MutexLock lock(own->mutex_);
+            own->woken_ = true;
+            own->changed_.NotifyAll();
+          },
+      .on_store =
+          [own = replica.get()](const std::shared_ptr<Engine>& engine) {
+            MutexLock lock(own->mutex_);
+            own->engine_ = engine;
+          },
+  };
+  driver.on_store(replica->parts_.machine->shared_engine());
+  FIRN_TRY_ASSIGN(replica->driver_, Driver::Start(replica->setup_.driver, driver));
+  replica->Publish(std::nullopt);
   replica->setup_.node.environment.scheduler->Submit(Lane::kReplica,
                                                      [own = replica.get()] { own->Run(); });
   return replica;
@@ -56,9 +95,11 @@ bool Replica::Enqueue(Input input) {
   return true;
 }
 
-void Replica::Submit(const Command& command,
+void Replica::Submit(const Command& command, bool may_forward,
                      const std::function<void(const CommandReply&)>& reply) {
-  if (!Enqueue([command, reply](Driver& driver) { driver.Submit(command, reply); })) {
+  if (!Enqueue([command, may_forward, reply](Driver& driver) {
+        driver.Submit(command, may_forward, reply);
+      })) {
     reply({.fate = Fate::kStopped, .outcome = {}});
   }
 }
@@ -69,11 +110,16 @@ void Replica::Read(const std::function<void(Fate)>& reply) {
   }
 }
 
-void Replica::ProposeChange(MembershipChange change, const std::function<void(Fate)>& reply) {
-  if (!Enqueue([change = std::move(change), reply](Driver& driver) {
-        driver.ProposeChange(change, reply);
-      })) {
+void Replica::ReadStale(std::uint64_t age_ms_max, const std::function<void(Fate)>& reply) {
+  if (!Enqueue([age_ms_max, reply](Driver& driver) { driver.ReadStale(age_ms_max, reply); })) {
     reply(Fate::kStopped);
+  }
+}
+
+void Replica::ChangeMembership(const MembershipRequest& request,
+                               const std::function<void(const MembershipReply&)>& reply) {
+  if (!Enqueue([request, reply](Driver& driver) { driver.ChangeMembership(request, reply); })) {
+    reply({.fate = Fate::kStopped, .node = request.node, .reason = {}});
   }
 }
 
@@ -81,8 +127,19 @@ void Replica::TransferLeadership(NodeId to) {
   Enqueue([to](Driver& driver) { driver.TransferLeadership(to); });
 }
 
-void Replica::Receive(std::string message) {
-  Enqueue([message = std::move(message)](Driver& driver) { driver.Receive(message); });
+void Replica::Receive(NodeId from, PeerMessageKind kind, std::string bytes) {
+  Enqueue([from, kind, bytes = std::move(bytes)](Driver& driver) {
+    driver.Receive(from, kind, bytes);
+  });
+}
+
+void Replica::PeerUnreachable(NodeId peer) {
+  Enqueue([peer](Driver& driver) { driver.PeerUnreachable(peer); });
+}
+
+std::shared_ptr<Engine> Replica::engine() const {
+  MutexLock lock(mutex_);
+  return engine_;
 }
 
 ReplicaStatus Replica::Status() const {
@@ -90,20 +147,27 @@ ReplicaStatus Replica::Status() const {
   return status_;
 }
 
-void Replica::Publish(bool has_failed) {
-  ReplicaStatus status{.raft = driver_->state(),
-                       .applied = driver_->applied(),
-                       .durable = driver_->durable_last(),
-                       .write_overdue_ticks = driver_->write_overdue_ticks(),
-                       .has_failed = has_failed};
+// Who the members are is copied only now and then: it hardly ever changes.
+void Replica::Publish(std::optional<Error> failure) {
+  const ReplicaState& state = driver_->replica_state();
   MutexLock lock(mutex_);
-  status_ = status;
+  status_.raft = driver_->state();
+  status_.applied = state.index;
+  status_.durable = driver_->durable_last();
+  status_.waiting_bytes = driver_->waiting_bytes();
+  status_.write_overdue_ticks = driver_->write_overdue_ticks();
+  status_.checksum = state.checksum;
+  status_.failure = std::move(failure);
+  if (is_members_due_) {
+    is_members_due_ = false;
+    status_.members = DescribeMembers(state, driver_->progress());
+  }
 }
 
 void Replica::Run() {
   RunInsideBridge([this] {
     const Result<void> ran = RunUntilStopped();
-    Publish(!ran);
+    Publish(ran ? std::nullopt : std::optional(ran.error()));
     End();
     if (!ran && setup_.on_failure) {
       setup_.on_failure(ran.error());
@@ -139,7 +203,7 @@ Result<void> Replica::RunUntilStopped() {
     inputs.clear();
     FIRN_TRY(TickWhenDue(tick_due));
     FIRN_TRY(driver_->Turn());
-    Publish(false);
+    Publish(std::nullopt);
   }
   return {};
 }
@@ -167,6 +231,7 @@ Result<void> Replica::TickWhenDue(nanoseconds& tick_due) {
   const auto elapsed =
       std::chrono::duration_cast<std::chrono::milliseconds>(now - tick_due + setup_.tick);
   FIRN_TRY(driver_->Tick(static_cast<std::uint64_t>(elapsed.count())));
+  is_members_due_ = true;
   tick_due = std::max(tick_due + setup_.tick, now);
   return {};
 }

@@ -29,13 +29,26 @@ struct ReplicaSetup {
   std::function<void(const Error&)> on_failure;
 };
 
+struct MemberStatus {
+  NodeId id;
+  Member member;
+  bool is_learner = false;
+  // As the leader knows it; zero and false on other nodes.
+  LogIndex match;  // The last entry that it has written.
+  bool is_active = false;
+  bool gets_snapshot = false;
+};
+
 // As of a moment ago.
 struct ReplicaStatus {
   RaftState raft;
   LogIndex applied;
-  LogIndex durable;
+  LogIndex durable;                   // The last entry that is synced here.
+  std::vector<MemberStatus> members;  // As applied here.
+  std::uint64_t waiting_bytes = 0;    // Of commands that are not applied yet.
   std::uint64_t write_overdue_ticks = 0;
-  bool has_failed = false;
+  std::uint64_t checksum = 0;    // Of all that was applied.
+  std::optional<Error> failure;  // Why the node has stopped taking part.
 };
 
 class Replica {
@@ -50,15 +63,29 @@ class Replica {
 
   // Replies come from the node's task, exactly once, and must be short. What the command points to
   // must hold until then.
-  void Submit(const Command& command, const std::function<void(const CommandReply&)>& reply);
+  // Where this node does not lead, the command goes to the leader, if `may_forward`, and else is
+  // answered with kNotLeader.
+  void Submit(const Command& command, bool may_forward,
+              const std::function<void(const CommandReply&)>& reply);
+  // kDone: the store holds every write that was acknowledged anywhere before the call.
   void Read(const std::function<void(Fate)>& reply);
-  void ProposeChange(MembershipChange change, const std::function<void(Fate)>& reply);
+  // kDone: the store is known to be no older than so many milliseconds; 0: any age will do.
+  void ReadStale(std::uint64_t age_ms_max, const std::function<void(Fate)>& reply);
+  // The leader's alone. The reply comes when the change is applied.
+  void ChangeMembership(const MembershipRequest& request,
+                        const std::function<void(const MembershipReply&)>& reply);
+  // To node 0: the voter that is furthest. Whether it has happened shows in the status.
   void TransferLeadership(NodeId to);
-  void Receive(std::string message);
+  // What a peer has sent.
+  void Receive(NodeId from, PeerMessageKind kind, std::string bytes);
+  // Nothing reaches this peer at the moment.
+  void PeerUnreachable(NodeId peer);
 
   ReplicaStatus Status() const FIRN_EXCLUDES(mutex_);
   const Identity& identity() const { return parts_.identity; }
-  Engine& engine() const { return *parts_.engine; }
+  // The store of now. A state snapshot may put another in its place at any time; who holds this one
+  // reads on in it undisturbed.
+  std::shared_ptr<Engine> engine() const FIRN_EXCLUDES(mutex_);
 
  private:
   using Input = std::function<void(Driver&)>;
@@ -74,11 +101,13 @@ class Replica {
   bool Await(std::chrono::nanoseconds tick_due, std::vector<Input>& inputs) FIRN_EXCLUDES(mutex_);
   Result<void> TickWhenDue(std::chrono::nanoseconds& tick_due);
   void End();
-  void Publish(bool has_failed) FIRN_EXCLUDES(mutex_);
+  void Publish(std::optional<Error> failure) FIRN_EXCLUDES(mutex_);
 
   const ReplicaSetup setup_;
   NodeParts parts_;
-  std::unique_ptr<Driver> driver_;  // The task's.
+  // The task's.
+  std::unique_ptr<Driver> driver_;
+  bool is_members_due_ = true;
 
   mutable Mutex mutex_;
   ConditionVariable changed_;
@@ -88,6 +117,7 @@ class Replica {
   bool has_ended_ FIRN_GUARDED_BY(mutex_) = false;  // The task has nothing more to do.
   std::vector<Input> inputs_ FIRN_GUARDED_BY(mutex_);
   ReplicaStatus status_ FIRN_GUARDED_BY(mutex_);
+  std::shared_ptr<Engine> engine_ FIRN_GUARDED_BY(mutex_);
 };
 
 }  // namespace firn

@@ -62,6 +62,7 @@ std::string Encode(const ReplicaState& state) {
     PutVarint(out, id.value);
     out += Encode(member);
   }
+  PutVarint(out, state.largest_node.value);
   PutVarint(out, state.clock_ms);
   PutLittle(out, state.checksum);
   PutVarint(out, state.min_log_segment.value);
@@ -85,6 +86,7 @@ Result<ReplicaState> DecodeReplicaState(std::string_view bytes) {
     const NodeId id{in.Varint()};
     state.members[id] = TakeMember(in);
   }
+  state.largest_node = {in.Varint()};
   state.clock_ms = in.Varint();
   state.checksum = in.Little<std::uint64_t>();
   state.min_log_segment = {in.Varint()};

@@ -20,11 +20,16 @@ class Switchboard {
  public:
   class Line final : public PeerSender {
    public:
-    explicit Line(Switchboard& board) : board_(board) {}
-    void Send(const RaftMessage& message) override { board_.Pass(message); }
+    Line(Switchboard& board, NodeId id) : board_(board), id_(id) {}
+    void Send(const RaftMessage& message) override {
+      Send({.kind = PeerMessageKind::kRaft, .to = message.to, .bytes = message.bytes});
+    }
+    void Send(const PeerMessage& message) override { board_.Pass(id_, message); }
+    void SetMembers(const std::map<NodeId, Member>& members) override { (void)members; }
 
    private:
     Switchboard& board_;
+    NodeId id_;
   };
 
   void Connect(NodeId id, Replica* replica) {
@@ -33,11 +38,11 @@ class Switchboard {
   }
 
  private:
-  void Pass(const RaftMessage& message) {
+  void Pass(NodeId from, const PeerMessage& message) {
     MutexLock lock(mutex_);
     const auto found = replicas_.find(message.to);
     if (found != replicas_.end() && found->second != nullptr) {
-      found->second->Receive(message.bytes);
+      found->second->Receive(from, message.kind, message.bytes);
     }
   }
 
@@ -62,19 +67,16 @@ class ReplicaTest : public testing::Test {
     setup.node.directory = directory_ / ("node" + std::to_string(id.value));
     setup.node.engine.memtable_bytes = std::size_t{1} << 20;
     setup.node.engine.memory_budget_bytes = std::size_t{16} << 20;
-    setup.peers = &lines_.emplace(id, board_).first->second;
+    setup.peers = &lines_.try_emplace(id, board_, id).first->second;
     setup.tick = std::chrono::milliseconds(10);
     return setup;
   }
 
   void Create(NodeId id, const Membership& membership) {
-    const ReplicaState initial{.index = {1},
-                               .term = {1},
-                               .membership = membership,
-                               .members = {},
-                               .clock_ms = 0,
-                               .checksum = 0,
-                               .min_log_segment = {1}};
+    ReplicaState initial;
+    initial.index = {1};
+    initial.term = {1};
+    initial.membership = membership;
     CreateNode(SetupOf(id).node, {.cluster = 7, .node = id, .directory = EntropySeed()}, initial)
         .value();
   }
@@ -94,7 +96,7 @@ class ReplicaTest : public testing::Test {
     Command command;
     command.operations = operations;
     std::promise<CommandReply> reply;
-    replica.Submit(command, [&reply](const CommandReply& came) { reply.set_value(came); });
+    replica.Submit(command, false, [&reply](const CommandReply& came) { reply.set_value(came); });
     return reply.get_future().get();
   }
   // Asks one after the other until one of them leads and has applied it.
@@ -113,7 +115,7 @@ class ReplicaTest : public testing::Test {
       std::promise<Fate> fate;
       replica.Read([&fate](Fate came) { fate.set_value(came); });
       if (fate.get_future().get() == Fate::kDone) {
-        return replica.engine().Get(key, {}).value().value;
+        return replica.engine()->Get(key, {}).value().value;
       }
     }
   }
@@ -162,7 +164,7 @@ TEST_F(ReplicaTest, WhoAsksWhileItStopsIsAnswered) {
   Command command;
   command.operations = operations;
   for (int i = 0; i < 200; ++i) {
-    replica.Submit(command, [&](const CommandReply&) { ++answered; });
+    replica.Submit(command, false, [&](const CommandReply&) { ++answered; });
     replica.Read([&](Fate) { ++answered; });
   }
   Stop({1});

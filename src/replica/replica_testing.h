@@ -34,13 +34,14 @@ class TestReplica {
   TestReplica(Setup setup, PeerSender& peers)
       : setup_(std::move(setup)), peers_(peers), memory_(std::make_shared<MemoryFileSystem>()) {
     const std::uint64_t start = setup_.membership.voters.empty() ? 0 : 1;
-    const ReplicaState initial{.index = {start},
-                               .term = {start},
-                               .membership = setup_.membership,
-                               .members = {},
-                               .clock_ms = 0,
-                               .checksum = 0,
-                               .min_log_segment = {1}};
+    ReplicaState initial;
+    initial.index = {start};
+    initial.term = {start};
+    initial.membership = setup_.membership;
+    for (const NodeId id : setup_.membership.voters) {
+      initial.members[id] = MemberOf(id);
+      initial.largest_node = std::max(initial.largest_node, id);
+    }
     BeginLife();
     CreateNode(NodeSetupNow(), {.cluster = 1, .node = setup_.id, .directory = setup_.seed}, initial)
         .value();
@@ -50,7 +51,14 @@ class TestReplica {
   bool is_up() const { return driver_ != nullptr; }
   Driver& driver() { return *driver_; }
   StateMachine& machine() { return *parts_->machine; }
+  static Member MemberOf(NodeId id) {
+    const std::string name = "node" + std::to_string(id.value);
+    return {.directory = name, .peer_address = name + ":1", .client_address = name + ":2"};
+  }
   SteppedScheduler& scheduler() { return *scheduler_; }
+  bool disk_is_stuck = false;
+  std::uint64_t log_bytes_kept = 100 << 10;  // From the next start on.
+  std::vector<std::string> Listing() { return memory_->List(kNodeDirectory).value(); }
   std::size_t segment_count() { return memory_->List("/node/raft").value().size() - 1; }  // VOTE.
   FaultyFileSystem& files() { return *files_; }
   NodeId id() const { return setup_.id; }
@@ -76,20 +84,23 @@ class TestReplica {
   }
   void Start() {
     BeginLife();
-    parts_ = OpenNode(NodeSetupNow()).value();
+    node_setup_ = NodeSetupNow();
+    parts_ = OpenNode(node_setup_).value();
     const Ballot& ballot = parts_->ballot->ballot();
     FIRN_CHECK(ballot.term >= promised_, setup_.id, ballot.term, promised_);
     DriverConfig config;
     config.id = parts_->identity.node;
     config.seed = setup_.seed * 31 + boots_;
-    config.log_bytes_kept = 100 << 10;
+    config.log_bytes_kept = log_bytes_kept;
+    config.audit_history_interval = 16;
+    config.audit_rows_interval = 64;
     config.boot = (setup_.id.value << 48) + (boots_ << 32);
-    driver_ = Driver::Start(config, {.log = *parts_->log,
-                                     .ballot = *parts_->ballot,
-                                     .machine = *parts_->machine,
+    driver_ = Driver::Start(config, {.node = *parts_,
+                                     .setup = node_setup_,
                                      .peers = peers_,
                                      .scheduler = *scheduler_,
-                                     .wake = [] {}})
+                                     .wake = [] {},
+                                     .on_store = {}})
                   .value();
   }
 
@@ -118,6 +129,7 @@ class TestReplica {
   std::shared_ptr<MemoryFileSystem> memory_;
   std::shared_ptr<FaultyFileSystem> files_;
   std::shared_ptr<SteppedScheduler> scheduler_;
+  NodeSetup node_setup_;
   std::optional<NodeParts> parts_;
   std::unique_ptr<Driver> driver_;
 };
@@ -138,10 +150,13 @@ class TestCluster {
       membership.voters.push_back({id});
     }
     for (const NodeId id : membership.voters) {
-      senders_[id] = std::make_unique<Sender>(*this, id);
-      nodes_[id] = std::make_unique<TestReplica>(
-          TestReplica::Setup{id, membership, seed * 100 + id.value}, *senders_[id]);
+      Add(id, membership);
     }
+  }
+  // A node that is not a member yet.
+  TestReplica& AddNode(std::uint64_t id) {
+    Add({id}, {});
+    return node(id);
   }
 
   Weather weather;
@@ -171,7 +186,8 @@ class TestCluster {
       if (!node->is_up()) {
         continue;
       }
-      for (int task = 0; task < 4 && random_.Below(100) >= weather.disk_idle; ++task) {
+      for (int task = 0;
+           task < 4 && !node->disk_is_stuck && random_.Below(100) >= weather.disk_idle; ++task) {
         node->scheduler().RunOne();
       }
       if ((now_ + id.value) % 5 == 0) {
@@ -198,8 +214,16 @@ class TestCluster {
     return done();
   }
 
+  // What to do with a node that cannot go on. Without it that is a failure.
+  std::function<void(TestReplica&, const Error&)> on_error;
+
   void Turn(TestReplica& node) {
-    node.driver().Turn().value();
+    const Result<void> turned = node.driver().Turn();
+    if (!turned && on_error) {
+      on_error(node, turned.error());
+      return;
+    }
+    turned.value();
     const RaftState& state = node.driver().state();
     if (state.role == RaftRole::kLeader) {
       const NodeId known = leaders_.emplace(state.hard.term, node.id()).first->second;
@@ -212,7 +236,15 @@ class TestCluster {
   class Sender final : public PeerSender {
    public:
     Sender(TestCluster& cluster, NodeId from) : cluster_(cluster), from_(from) {}
-    void Send(const RaftMessage& message) override { cluster_.Post(from_, message); }
+    void Send(const RaftMessage& message) override {
+      cluster_.nodes_.at(from_)->NotePromise(message);
+      cluster_.Post(from_,
+                    {.kind = PeerMessageKind::kRaft, .to = message.to, .bytes = message.bytes});
+    }
+    void Send(const PeerMessage& message) override { cluster_.Post(from_, message); }
+    void SetMembers(const std::map<NodeId, Member>& members) override {
+      (void)members;  // Everybody is known to the network.
+    }
 
    private:
     TestCluster& cluster_;
@@ -220,13 +252,17 @@ class TestCluster {
   };
   struct Letter {
     NodeId from;
-    RaftMessage message;
+    PeerMessage message;
   };
 
+  void Add(NodeId id, const Membership& membership) {
+    senders_[id] = std::make_unique<Sender>(*this, id);
+    nodes_[id] = std::make_unique<TestReplica>(TestReplica::Setup{id, membership, random_.Next()},
+                                               *senders_[id]);
+  }
   bool IsIsolated(NodeId id) const { return std::ranges::find(isolated, id) != isolated.end(); }
 
-  void Post(NodeId from, const RaftMessage& message) {
-    nodes_.at(from)->NotePromise(message);
+  void Post(NodeId from, const PeerMessage& message) {
     if (random_.Below(100) < weather.loss) {
       return;
     }
@@ -244,7 +280,7 @@ class TestCluster {
           IsIsolated(letter.message.to)) {
         continue;
       }
-      to->second->driver().Receive(letter.message.bytes);
+      to->second->driver().Receive(letter.from, letter.message.kind, letter.message.bytes);
       Turn(*to->second);
     }
   }

@@ -52,6 +52,14 @@ Result<std::unique_ptr<StateMachine>> StateMachine::Open(std::shared_ptr<Engine>
       new StateMachine(std::move(engine), std::move(sessions), std::move(state)));
 }
 
+Result<void> StateMachine::FlushWithMinLogSegment(WalNumber segment) {
+  state_.min_log_segment = segment;
+  FIRN_TRY(engine_->NoteApplied({.index = state_.index.value, .state = Encode(state_)}));
+  FIRN_TRY_ASSIGN(const FlushResult flushed, engine_->Flush());
+  static_cast<void>(flushed);
+  return {};
+}
+
 Result<StateMachine::Applied> StateMachine::Apply(const LogEntry& entry) {
   FIRN_CHECK(entry.index == state_.index.Next(), entry.index, state_.index);
   Applied applied;
@@ -170,6 +178,7 @@ Result<void> StateMachine::ApplyChange(const LogEntry& entry, const MembershipCh
     state_.members.erase(change.node);
   } else if (!change.context.empty()) {
     FIRN_TRY_ASSIGN(state_.members[change.node], DecodeMember(change.context));
+    state_.largest_node = std::max(state_.largest_node, change.node);
   }
   state_.membership = membership;
   Advance(entry, {});

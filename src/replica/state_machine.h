@@ -20,26 +20,19 @@
 #include "consensus/types.h"
 #include "firn/result.h"
 #include "replica/command.h"
+#include "replica/member.h"
 #include "replica/session_table.h"
 #include "storage/engine/engine.h"
 
 namespace firn {
-
-// A node as the others know it.
-struct Member {
-  std::string directory;       // Random id of its data directory: a wiped node is another one.
-  std::string peer_address;    // Where peers reach it, "host:port".
-  std::string client_address;  // Where clients do.
-
-  friend bool operator==(const Member&, const Member&) = default;
-};
 
 // All that a node remembers of its log's past, as of one index.
 struct ReplicaState {
   LogIndex index;
   Term term;
   Membership membership;
-  std::map<NodeId, Member> members;  // Of the membership; also those only just removed.
+  std::map<NodeId, Member> members;  // Of the membership.
+  NodeId largest_node;               // That was ever a member: ids are never used again (I-R8).
   std::uint64_t clock_ms = 0;        // Replicated: the sum of what leaders saw pass.
   std::uint64_t checksum = 0;        // Of every entry applied and what became of it.
   WalNumber min_log_segment{1};      // This node's own: see RaftLogSetup::min_live.
@@ -49,10 +42,6 @@ struct ReplicaState {
 std::string Encode(const ReplicaState& state);
 // kCorruption, kUnsupported.
 Result<ReplicaState> DecodeReplicaState(std::string_view bytes);
-
-// The context of a membership change.
-std::string Encode(const Member& member);
-Result<Member> DecodeMember(std::string_view bytes);
 
 inline constexpr int kOrdinalBits = 16;
 
@@ -80,10 +69,13 @@ class StateMachine {
   const ReplicaState& state() const { return state_; }
   // Goes with the next flush.
   void SetMinLogSegment(WalNumber segment) { state_.min_log_segment = segment; }
+  // Makes it durable at once, in a store that has come from another node. Blocks on the disk.
+  Result<void> FlushWithMinLogSegment(WalNumber segment);
   // As of the tables.
   Result<ReplicaState> Flushed() const { return DecodeReplicaState(engine_->Applied().state); }
 
   Engine& engine() const { return *engine_; }
+  const std::shared_ptr<Engine>& shared_engine() const { return engine_; }
   const SessionTable& sessions() const { return sessions_; }
 
  private:

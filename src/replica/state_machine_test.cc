@@ -14,6 +14,7 @@ const ReplicaState kInitial{.index = {1},
                             .term = {1},
                             .membership = {.voters = {{1}}, .learners = {}},
                             .members = {{{1}, {"uuid", "localhost:1", "localhost:2"}}},
+                            .largest_node = {1},
                             .clock_ms = 0,
                             .checksum = 0,
                             .min_log_segment = {1}};
