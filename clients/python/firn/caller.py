@@ -30,7 +30,7 @@ class World:
 
 
 class Endpoints:
-    """Which node to ask next: the leader for as long as it is believed to lead, else all in turn."""
+    """Which node to ask next: the leader while one is believed to lead, else all in turn."""
 
     def __init__(self, addresses):
         self.addresses = list(addresses)

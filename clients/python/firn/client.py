@@ -55,8 +55,9 @@ class Client:
     """A client of the cluster that the nodes at `endpoints`, "host:port", belong to.
 
     Calls take str (as UTF-8) or bytes for keys and values, and two arguments besides what their
-    requests hold: `timeout`, in seconds for the whole call, and `endpoint`, to ask that node and no
-    other. They raise what firn.failures lists. For one event loop; any number of calls at a time."""
+    requests hold: `timeout`, in seconds for the whole call, and `endpoint`, to ask that node and
+    no other. They raise what firn.failures lists. For one event loop; any number of calls at once.
+    """
 
     def __init__(self, endpoints, options=None, *, world=None, **changed):
         endpoints = [endpoints] if isinstance(endpoints, str) else list(endpoints)
@@ -124,8 +125,8 @@ class Client:
         return await self._call("CompareAndSet", request, how)
 
     async def Scan(self, *, endpoint="", timeout=None, **scan):
-        """One page: start, end or prefix, limit, reverse, keys_only, page_token, stale_ms. A further
-        page is to be asked of the node that gave the first: use `scan` for all of them."""
+        """One page: start, end or prefix, limit, reverse, keys_only, page_token, stale_ms. A
+        further page is to be asked of the node that gave the first: `scan` yields all of them."""
         return await self._call("Scan", _scan_request(**scan),
                                 {"endpoint": endpoint, "timeout": timeout})
 
@@ -164,7 +165,7 @@ class Client:
     async def FlushMemTable(self, **how):
         return await self._call("FlushMemTable", storage_pb2.FlushMemTableRequest(), how)
 
-    async def TriggerCompaction(self, *, level=0, all=False, **how):  # pylint: disable=redefined-builtin
+    async def TriggerCompaction(self, *, level=0, all=False, **how):
         return await self._call("TriggerCompaction",
                                 storage_pb2.TriggerCompactionRequest(level=level, all=all), how)
 

@@ -7,7 +7,7 @@ import dataclasses
 class Tls:
     """PEM bytes, not paths. Without `authorities` those that the system trusts."""
     authorities: bytes | None = None
-    certificate: bytes | None = None  # Of this client, with its key, where the cluster asks for one.
+    certificate: bytes | None = None  # Of this client, with its key, where a cluster asks for one.
     key: bytes | None = None
 
 
@@ -23,7 +23,7 @@ class Options:
     timeout: float = 10.0  # For a whole call with all its attempts.
     attempt_timeout: float = 2.0  # After this long an attempt counts as lost.
     back_off: BackOff = BackOff()
-    # Writes are given ids, so that a write that is sent again is applied once. Without them, a write
-    # whose answer is lost ends in UnknownOutcome at once.
+    # Writes are given ids, so that a write that is sent again is applied once. Without them, a
+    # write whose answer is lost ends in UnknownOutcome at once.
     request_ids: bool = True
     tls: Tls | None = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the client does for each way in which nodes fail, against scripted nodes and virtual time."""
+"""What the client does for each way in which nodes fail, on scripted nodes and virtual time."""
 import grpc
 import pytest
 
