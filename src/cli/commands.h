@@ -4,6 +4,7 @@
 // else to standard error. Every verb returns the exit code of the process.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,15 @@ int RunBench(const std::vector<std::string>& arguments);
 int InspectWal(const std::string& path);
 int InspectTable(const std::string& path);
 int InspectManifest(const std::string& path);
+
+// An authority for development, and certificates that it signs.
+struct CertificateRequest {
+  std::string directory = "certs";  // Made if it is not there.
+  std::uint64_t nodes = 5;
+  std::vector<std::string> hosts;  // Names and addresses of nodes besides this machine's own.
+};
+// Overwrites nothing.
+int MakeDevelopmentCertificates(const CertificateRequest& request);
 
 // Says so on standard error, with what the user can do about it. Returns kFailed.
 int Fail(const std::string& what, const Error& error);

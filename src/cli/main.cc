@@ -41,11 +41,20 @@ constexpr const char* kVerifyExamples = R"(Examples:
 Reads every block of every table and checks every checksum, and the log. Changes nothing. For a
 database that is running, verify a checkpoint of it.)";
 
+constexpr const char* kCertExamples = R"(Examples:
+  firn cert dev                                     for five nodes on this machine, in ./certs
+  firn cert dev --directory tls --nodes 3 --host db1.example.org --host 10.0.0.7
+
+Certificates of nodes and clients are good for 825 days, the authority's for ten years.)";
+
+constexpr std::uint64_t kCertNodesMax = 1000;
+
 struct Arguments {
   std::string node_directory;
   std::string verify_directory;
   std::string file;
   std::vector<std::string> bench;
+  CertificateRequest certificates;
 };
 
 void AddInspect(CLI::App& app, Arguments& arguments, int& exit_code) {
@@ -69,6 +78,23 @@ void AddInspect(CLI::App& app, Arguments& arguments, int& exit_code) {
   }
 }
 
+void AddCert(CLI::App& app, Arguments& arguments, int& exit_code) {
+  CLI::App& cert = *app.add_subcommand("cert", "Make certificates for TLS");
+  cert.require_subcommand(1);
+  cert.footer(kCertExamples);
+  CLI::App& dev = *cert.add_subcommand("dev", "An authority for development, and what it signs");
+  CertificateRequest& request = arguments.certificates;
+  dev.add_option("--directory", request.directory, "Where to, made if it does not exist")
+      ->capture_default_str();
+  dev.add_option("--nodes", request.nodes, "For nodes 1 to this")
+      ->check(CLI::Range(std::uint64_t{1}, kCertNodesMax))
+      ->capture_default_str();
+  dev.add_option("--host", request.hosts, "Name or address of nodes besides localhost; repeatable")
+      ->allow_extra_args(false);
+  dev.footer(kCertExamples);
+  dev.callback([&] { exit_code = MakeDevelopmentCertificates(request); });
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Firn, an ordered key-value store", "firn");
   app.require_subcommand(1);
@@ -88,6 +114,8 @@ int Main(int argc, char** argv) {
   verify.add_option("DIR", arguments.verify_directory, "Its directory")->required();
   verify.footer(kVerifyExamples);
   verify.callback([&] { exit_code = Verify(arguments.verify_directory); });
+
+  AddCert(app, arguments, exit_code);
 
   const ClientProgram client_program;
   AddClientVerbs(app, client_program, exit_code);

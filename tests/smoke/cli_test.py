@@ -18,7 +18,8 @@ class CommandLine(unittest.TestCase):
             self.assertNotEqual(done.stderr, "", arguments)
 
     def test_every_verb_has_help_with_an_example(self):
-        for arguments in ([], ["node"], ["inspect"], ["inspect", "wal"], ["verify"]):
+        for arguments in ([], ["node"], ["inspect"], ["inspect", "wal"], ["verify"],
+                          ["cert"], ["cert", "dev"]):
             done = run(*arguments, "--help")
             self.assertEqual((done.returncode, done.stderr), (0, ""), arguments)
             if arguments:
@@ -51,6 +52,35 @@ class CommandLine(unittest.TestCase):
             os.chmod(bench, 0o755)
             done = run("bench", "--entries", "7", "--help", program=program)
             self.assertEqual((done.returncode, done.stdout), (0, "got --entries 7 --help\n"))
+
+
+class Certificates(unittest.TestCase):
+    def test_a_set_is_made_once_and_its_keys_are_private(self):
+        with tempfile.TemporaryDirectory() as parent:
+            directory = os.path.join(parent, "certs")
+            done = run("cert", "dev", "--directory", directory, "--nodes", "2", "--host", "db.example")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn(f"--peer-tls-ca {directory}/ca.pem", done.stdout)
+            stems = ("ca", "client", "node-1", "node-2")
+            self.assertEqual(sorted(os.listdir(directory)),
+                             sorted(stem + end for stem in stems for end in (".pem", ".key")))
+            for stem in stems:
+                mode = os.stat(os.path.join(directory, stem + ".key")).st_mode
+                self.assertEqual(mode & 0o777, 0o600, stem)
+            before = os.stat(os.path.join(directory, "ca.key")).st_mtime_ns
+            done = run("cert", "dev", "--directory", directory)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("ca.pem is there, and is not overwritten", done.stderr)
+            self.assertEqual(os.stat(os.path.join(directory, "ca.key")).st_mtime_ns, before)
+            self.assertEqual(len(os.listdir(directory)), 8)
+
+    def test_what_makes_no_sense_is_refused(self):
+        for arguments in (["cert"], ["cert", "dev", "--nodes", "0"], ["cert", "dev", "--nodes", "x"]):
+            self.assertEqual(run(*arguments).returncode, 2, arguments)
+        with tempfile.TemporaryDirectory() as parent:
+            done = run("cert", "dev", "--directory", parent, "--host", "a,b")
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(os.listdir(parent), [])
 
 
 class Tools(unittest.TestCase):
