@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ClusterService (proto/firn/v1/cluster.proto): who takes part, who leads, and changing both.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "firn/v1/cluster.pb.h"
+#include "server/serving_node.h"
+
+namespace grpc {
+class Service;
+}
+
+namespace firn::server {
+
+// What a status tells that the replica does not know.
+struct NodeFacts {
+  std::string version{};
+  std::string durability{};
+  const Clock& clock;
+  std::chrono::nanoseconds started{0};  // On the clock.
+};
+
+// `node` outlives the service.
+std::unique_ptr<grpc::Service> MakeClusterService(const ServingNode& node, NodeFacts facts);
+
+void Describe(const ReplicaStatus& status, const Identity& identity,
+              v1::GetStatusResponse& response);
+// Nothing when the request makes sense.
+std::optional<Refusal> CheckMember(const v1::AddMemberRequest& request, const Limits& limits);
+
+}  // namespace firn::server
