@@ -8,6 +8,7 @@
 
 #include "cli/client_verbs.h"
 #include "cli/commands.h"
+#include "cli/server_verbs.h"
 
 namespace firn::cli {
 namespace {
@@ -107,6 +108,8 @@ int Main(int argc, char** argv) {
                   "Keep the data in this directory, made if it does not exist");
   node.footer(kNodeExamples);
   node.callback([&] { exit_code = RunNode(arguments.node_directory); });
+
+  AddServerVerbs(app, exit_code);
 
   AddInspect(app, arguments, exit_code);
 

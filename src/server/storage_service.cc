@@ -104,6 +104,10 @@ class StorageService final : public v1::StorageService::CallbackService {
 
 }  // namespace
 
+std::unique_ptr<grpc::Service> MakeStorageService(const ServingNode& node) {
+  return std::make_unique<StorageService>(node);
+}
+
 double SpaceAmplification(const std::vector<LevelInfo>& levels) {
   std::uint64_t total = 0;
   std::uint64_t deepest = 0;
