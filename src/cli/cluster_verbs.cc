@@ -28,6 +28,13 @@ std::string RoleName(v1::Role role) {
   }
 }
 
+// As nodes write it in their logs; too large for the numbers of some JSON readers.
+std::string ClusterName(std::uint64_t cluster_id) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(cluster_id));
+  return text;
+}
+
 std::string Uptime(std::uint64_t milliseconds) {
   const std::uint64_t seconds = milliseconds / 1000;
   if (seconds < 60) {
@@ -99,7 +106,7 @@ Json JsonOf(const NodeStatus& node) {
 }
 
 std::string StatusText(const v1::GetStatusResponse& first, const std::vector<NodeStatus>& nodes) {
-  std::string text = "cluster " + std::to_string(first.cluster_id()) + ", " +
+  std::string text = "cluster " + ClusterName(first.cluster_id()) + ", " +
                      (first.leader_id() == 0 ? std::string("no leader is known")
                                              : "led by node " + std::to_string(first.leader_id())) +
                      ", acknowledges at durability '" + first.durability() + "', version " +
@@ -184,7 +191,7 @@ int Status(const Dialogue& dialogue) {
   for (const NodeStatus& node : nodes) {
     list.push_back(JsonOf(node));
   }
-  dialogue.Say(JsonLine({{"cluster_id", first->cluster_id()},
+  dialogue.Say(JsonLine({{"cluster_id", ClusterName(first->cluster_id())},
                          {"leader_id", first->leader_id()},
                          {"leader_address", first->leader_address()},
                          {"nodes", list}}));
@@ -233,7 +240,7 @@ int AddMember(const Dialogue& dialogue, const AddMemberArguments& arguments) {
   if (!response) {
     return dialogue.Fail(response.error());
   }
-  dialogue.Say(dialogue.is_json ? JsonLine({{"cluster_id", response->cluster_id()},
+  dialogue.Say(dialogue.is_json ? JsonLine({{"cluster_id", ClusterName(response->cluster_id())},
                                             {"node_id", response->node_id()}})
                                 : "node " + std::to_string(response->node_id()) +
                                       " follows without a vote; firn promote gives it one\n");

@@ -8,6 +8,7 @@
 
 #include "cli/client_verbs.h"
 #include "cli/commands.h"
+#include "cli/demo_command.h"
 #include "cli/server_verbs.h"
 
 namespace firn::cli {
@@ -50,7 +51,18 @@ Certificates of nodes and clients are good for 825 days, the authority's for ten
 
 constexpr std::uint64_t kCertNodesMax = 1000;
 
+constexpr const char* kDemoExamples = R"(Examples:
+  firn demo                                        keys: 1-5 kill, p pause, r bring back, q end
+  firn demo --script 'kill leader; wait 3; restart; wait 2'
+  firn demo --nodes 3 --script 'pause leader; wait 5; restart' --seconds 10
+
+Starts nodes on loopback, on ports that the system chooses, loads them, and counts what was
+acknowledged, what of it was lost (nothing may be) and for how long nothing was acknowledged. Steps
+of a script: kill WHOM, pause WHOM, restart [NODE], wait SECONDS; whom is leader, follower or a
+number. At the end all nodes come back and everything is read. Ctrl-C leaves nothing running.)";
+
 struct Arguments {
+  DemoArguments demo;
   std::string node_directory;
   std::string verify_directory;
   std::string file;
@@ -96,6 +108,20 @@ void AddCert(CLI::App& app, Arguments& arguments, int& exit_code) {
   dev.callback([&] { exit_code = MakeDevelopmentCertificates(request); });
 }
 
+void AddDemo(CLI::App& app, DemoArguments& arguments, int& exit_code) {
+  CLI::App& demo = *app.add_subcommand("demo", "Do harm to a cluster of five and see it survive");
+  demo.add_option("--data", arguments.directory, "Keep the nodes' directories and logs here");
+  demo.add_option("--nodes", arguments.nodes, "How many")->capture_default_str();
+  demo.add_option("--writers", arguments.writers, "Writes under way at a time")
+      ->capture_default_str();
+  demo.add_option("--script", arguments.script, "Do this to them, instead of what keys say");
+  demo.add_option("--seconds", arguments.seconds,
+                  "End after so long; 0: with the script, or when told to")
+      ->capture_default_str();
+  demo.footer(kDemoExamples);
+  demo.callback([&] { exit_code = RunDemo(arguments); });
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("Firn, an ordered key-value store", "firn");
   app.require_subcommand(1);
@@ -122,6 +148,8 @@ int Main(int argc, char** argv) {
 
   const ClientProgram client_program;
   AddClientVerbs(app, client_program, exit_code);
+
+  AddDemo(app, arguments.demo, exit_code);
 
   CLI::App& bench = *app.add_subcommand("bench", "Compare Firn with RocksDB and LevelDB");
   bench.prefix_command();

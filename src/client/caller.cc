@@ -210,7 +210,9 @@ Caller::Caller(ClientOptions options, Surroundings surroundings)
       endpoints_(options_.endpoints),
       random_(world_.seed) {}
 
-Caller::~Caller() {
+Caller::~Caller() { Close(); }
+
+void Caller::Close() {
   {
     const MutexLock lock(mutex_);
     is_closing_ = true;

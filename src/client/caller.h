@@ -49,14 +49,16 @@ class Caller {
   using Done = std::function<void(Reply<Answer>)>;
 
   Caller(ClientOptions options, Surroundings surroundings);
-  // Ends every call with kClosed and blocks until all of them have called back. Not from within
-  // such a callback.
+  // As Close.
   ~Caller();
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
   // `done` is called exactly once, and must be short: it has a thread of the transport.
   void Start(CallSetup setup, Done done) FIRN_EXCLUDES(mutex_);
+  // Ends every call with kClosed, also those to come, and blocks until all have called back. Not
+  // from within such a callback.
+  void Close() FIRN_EXCLUDES(mutex_);
 
   std::string leader() const FIRN_EXCLUDES(mutex_);  // Empty: none is believed to lead.
   std::uint64_t session() const { return sessions_.current(); }

@@ -284,8 +284,9 @@ TEST_F(CallerTest, ClosingEndsWhatIsUnderWay) {
   client().Start(request, {},
                  [&](const Reply<v1::GetResponse>& reply) { ends.push_back(reply.error().kind); });
   EXPECT_TRUE(ends.empty());
-  client_.reset();
+  client().Close();
   EXPECT_EQ(ends, (std::vector<FailureKind>(3, FailureKind::kClosed)));
+  EXPECT_EQ(client().Get("k").error().kind, FailureKind::kClosed);
 }
 
 TEST_F(CallerTest, OptionsThatMakeNoSenseAreRefused) {

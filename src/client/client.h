@@ -53,6 +53,10 @@ class Client {
   Reply<std::uint64_t> Put(std::string_view key, std::string_view value);
   Reply<std::uint64_t> Delete(std::string_view key);
 
+  // Ends every call with kClosed, also those to come, and blocks until all have called back, as
+  // destruction does. Not from within such a callback.
+  void Close() { caller_->Close(); }
+
   // The address of the node that is believed to lead; empty: none is.
   std::string leader() const { return caller_->leader(); }
 
