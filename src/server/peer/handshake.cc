@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kMagic = "FIRNPEER";
 constexpr std::uint32_t kBodyBytesMax = 1024;
 constexpr std::size_t kDirectoryBytesMax = 64;
+constexpr std::size_t kAddressBytesMax = 300;
 constexpr std::size_t kReasonBytesMax = 400;
 constexpr std::size_t kChecksumBytes = 4;
 constexpr auto kLastOnWire = Refusal::kTooMany;
@@ -86,6 +87,8 @@ std::string Encode(const Hello& hello) {
   PutLittle(fields, hello.to.value);
   PutString(fields, std::string_view(hello.directory).substr(0, kDirectoryBytesMax));
   PutString(fields, std::string_view(hello.to_directory).substr(0, kDirectoryBytesMax));
+  PutString(fields, std::string_view(hello.address).substr(0, kAddressBytesMax));
+  PutLittle(fields, static_cast<std::uint8_t>(hello.to_member ? 1 : 0));
   return Frame(fields);
 }
 
@@ -131,9 +134,12 @@ Result<Hello> DecodeHello(std::string_view body) {
   hello.to = {in.Little<std::uint64_t>()};
   hello.directory = in.String();
   hello.to_directory = in.String();
+  hello.address = in.String();
+  const auto to_member = in.Little<std::uint8_t>();
+  hello.to_member = to_member == 1;
   FIRN_TRY(CheckFeatures(features));
-  if (!in.ok() || !in.done() || hello.directory.size() > kDirectoryBytesMax ||
-      hello.to_directory.size() > kDirectoryBytesMax) {
+  if (!in.ok() || !in.done() || to_member > 1 || hello.directory.size() > kDirectoryBytesMax ||
+      hello.to_directory.size() > kDirectoryBytesMax || hello.address.size() > kAddressBytesMax) {
     return Malformed("hello");
   }
   return hello;

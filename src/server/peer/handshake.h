@@ -50,8 +50,12 @@ struct Hello {
   std::uint64_t cluster = 0;
   NodeId from;
   std::string directory;  // As FormatId shows it.
+  std::string address;    // Where the dialler can be dialled, for whoever does not know it yet.
   NodeId to;
   std::string to_directory;  // Empty when not known.
+  // Whether the dialler counts the other among the members, rather than dials because it was
+  // dialled: two strangers would otherwise keep each other for ever.
+  bool to_member = true;
 
   friend bool operator==(const Hello&, const Hello&) = default;
 };

@@ -17,8 +17,10 @@ Hello GoodHello() {
   return {.cluster = 0xC0FFEE,
           .from = {1},
           .directory = FormatId(0xB1),
+          .address = "db1.example.org:7201",
           .to = {2},
-          .to_directory = FormatId(0xB2)};
+          .to_directory = FormatId(0xB2),
+          .to_member = false};
 }
 
 std::string Body(const std::string& message) { return message.substr(kPreambleBytes); }
@@ -124,9 +126,13 @@ TEST(Handshake, RefusesBodiesThatAreCutOrDamaged) {
 
 TEST(Handshake, RefusesFieldsThatNobodySends) {
   std::string fields(4 + 3 * 8, '\0');
-  EXPECT_FALSE(DecodeHello(BodyAround(fields + "\x7f" + std::string(127, 'd') + '\0')));
-  EXPECT_FALSE(DecodeHello(BodyAround(fields + std::string(2, '\0') + "more")));
-  std::string features = fields + std::string(2, '\0');
+  EXPECT_TRUE(DecodeHello(BodyAround(fields + std::string(4, '\0'))));
+  EXPECT_FALSE(DecodeHello(BodyAround(fields + "\x7f" + std::string(130, 'd'))));
+  EXPECT_FALSE(
+      DecodeHello(BodyAround(fields + std::string(2, '\0') + "\xad\x02" + std::string(302, 'a'))));
+  EXPECT_FALSE(DecodeHello(BodyAround(fields + std::string(4, '\0') + "more")));
+  EXPECT_FALSE(DecodeHello(BodyAround(fields + std::string(3, '\0') + '\x02')));
+  std::string features = fields + std::string(4, '\0');
   features[0] = 1;
   EXPECT_EQ(DecodeHello(BodyAround(features)).error().code, ErrorCode::kUnsupported);
 
@@ -162,8 +168,10 @@ std::string RunExample(const golden::Command& command) {
     return golden::HexDump(Encode(Hello{.cluster = number("cluster"),
                                         .from = {number("from")},
                                         .directory = command.Get("directory"),
+                                        .address = command.Get("address"),
                                         .to = {number("to")},
-                                        .to_directory = command.Get("to_directory")}));
+                                        .to_directory = command.Get("to_directory"),
+                                        .to_member = command.Get("member") == "1"}));
   }
   Answer answer{.cluster = number("cluster"),
                 .node = {number("node")},

@@ -24,16 +24,18 @@ constexpr std::size_t kBuffersMax = 64;  // Of one write: Asio takes no more.
 
 }  // namespace
 
-OutgoingConnection::OutgoingConnection(TransportCore& core, NodeId peer, const Member& member,
+OutgoingConnection::OutgoingConnection(TransportCore& core, const PeerToDial& peer,
                                        Callbacks callbacks)
     : core_(core),
-      peer_(peer),
-      address_(member.peer_address),
+      peer_(peer.id),
+      address_(peer.address),
       hello_{.cluster = core.config.identity.cluster,
              .from = core.config.identity.node,
              .directory = FormatId(core.config.identity.directory),
-             .to = peer,
-             .to_directory = member.directory},
+             .address = core.advertised,
+             .to = peer.id,
+             .to_directory = peer.directory,
+             .to_member = peer.is_member},
       callbacks_(std::move(callbacks)),
       stream_(tcp::socket(core.io), core.tls_or_null()),
       resolver_(core.io),

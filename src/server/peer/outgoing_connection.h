@@ -19,6 +19,15 @@
 
 namespace firn {
 
+struct PeerToDial {
+  NodeId id;
+  std::string directory;   // Empty when not known.
+  std::string address;     // "host:port"
+  bool is_member = false;  // Otherwise a stranger, who has dialled this node.
+
+  friend bool operator==(const PeerToDial&, const PeerToDial&) = default;
+};
+
 class OutgoingConnection : public std::enable_shared_from_this<OutgoingConnection> {
  public:
   struct Callbacks {
@@ -26,7 +35,7 @@ class OutgoingConnection : public std::enable_shared_from_this<OutgoingConnectio
     std::function<void(const std::string& reason)> ended;  // At most once, and never after Close.
   };
 
-  OutgoingConnection(TransportCore& core, NodeId peer, const Member& member, Callbacks callbacks);
+  OutgoingConnection(TransportCore& core, const PeerToDial& peer, Callbacks callbacks);
 
   void Dial();
   // Sends what waits in the peer's queue, if it is open and does not do so already.

@@ -9,12 +9,8 @@
 
 namespace firn {
 
-PeerLink::PeerLink(TransportCore& core, NodeId peer, Member member)
-    : core_(core),
-      peer_(peer),
-      member_(std::move(member)),
-      timer_(core.io),
-      pause_(core.config.redial_min) {}
+PeerLink::PeerLink(TransportCore& core, PeerToDial peer)
+    : core_(core), peer_(std::move(peer)), timer_(core.io), pause_(core.config.redial_min) {}
 
 void PeerLink::Dial() {
   if (is_closed_) {
@@ -28,7 +24,7 @@ void PeerLink::Dial() {
     };
   };
   connection_ = std::make_shared<OutgoingConnection>(
-      core_, peer_, member_,
+      core_, peer_,
       OutgoingConnection::Callbacks{.opened = call(&PeerLink::OnOpened),
                                     .ended = call(&PeerLink::OnEnded)});
   connection_->Dial();
@@ -46,12 +42,12 @@ void PeerLink::OnOpened() {
 
 void PeerLink::OnEnded(const std::string& reason) {
   connection_ = nullptr;
-  const std::size_t dropped = core_.queues.Clear(peer_);
+  const std::size_t dropped = core_.queues.Clear(peer_.id);
   core_.tally.Update(
       [&](PeerTransportStatistics& all) { all.Of(DropCause::kUnreachable) += dropped; });
   Report(reason);
   DialLater();
-  core_.events.unreachable(peer_);
+  core_.events.unreachable(peer_.id);
 }
 
 void PeerLink::DialLater() {
@@ -89,7 +85,7 @@ void PeerLink::Close() {
 void PeerLink::Report(const std::string& what) {
   if (what != reported_) {
     reported_ = what;
-    core_.Log("peer " + std::to_string(peer_.value) + " at " + member_.peer_address + ": " + what);
+    core_.Log("peer " + std::to_string(peer_.id.value) + " at " + peer_.address + ": " + what);
   }
 }
 

@@ -18,9 +18,9 @@ namespace firn {
 
 class PeerLink : public std::enable_shared_from_this<PeerLink> {
  public:
-  PeerLink(TransportCore& core, NodeId peer, Member member);
+  PeerLink(TransportCore& core, PeerToDial peer);
 
-  const Member& member() const { return member_; }
+  const PeerToDial& peer() const { return peer_; }
   void Dial();
   // What waits in the peer's queue may go.
   void Pump();
@@ -35,8 +35,7 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   void Report(const std::string& what);
 
   TransportCore& core_;
-  const NodeId peer_;
-  const Member member_;
+  const PeerToDial peer_;
   std::shared_ptr<OutgoingConnection> connection_;  // Null between attempts.
   asio::steady_timer timer_;  // Until the next attempt; or until an open connection has held.
   std::chrono::milliseconds pause_;

@@ -5,11 +5,26 @@
 
 namespace firn {
 
-void PeerQueues::SetPeers(const std::set<NodeId>& peers) {
+void PeerQueues::SetMembers(std::set<NodeId> members) {
   MutexLock lock(mutex_);
-  std::erase_if(peers_, [&](const auto& entry) { return !peers.contains(entry.first); });
-  for (const NodeId peer : peers) {
-    peers_.try_emplace(peer, Peer{.queue = SendQueue(limits_)});
+  members_ = std::move(members);
+  FitPeers();
+}
+
+void PeerQueues::SetStrangers(std::set<NodeId> strangers) {
+  MutexLock lock(mutex_);
+  strangers_ = std::move(strangers);
+  FitPeers();
+}
+
+void PeerQueues::FitPeers() {
+  std::erase_if(peers_, [&](const auto& entry) FIRN_REQUIRES(mutex_) {
+    return !members_.contains(entry.first) && !strangers_.contains(entry.first);
+  });
+  for (const std::set<NodeId>* peers : {&members_, &strangers_}) {
+    for (const NodeId peer : *peers) {
+      peers_.try_emplace(peer, Peer{.queue = SendQueue(limits_)});
+    }
   }
 }
 

@@ -35,8 +35,10 @@ class PeerQueues {
     bool has_lost = false;  // An urgent frame found no room.
   };
 
-  // Queues of others are forgotten with what is in them.
-  void SetPeers(const std::set<NodeId>& peers) FIRN_EXCLUDES(mutex_);
+  // Who can be sent to: members, and others that happen to be known. Queues of all others are
+  // forgotten with what is in them.
+  void SetMembers(std::set<NodeId> members) FIRN_EXCLUDES(mutex_);
+  void SetStrangers(std::set<NodeId> strangers) FIRN_EXCLUDES(mutex_);
   PushResult Add(Push push) FIRN_EXCLUDES(mutex_);
   // The peers to whom something was added since the last call, taken or not.
   std::vector<Touched> TakeTouched() FIRN_EXCLUDES(mutex_);
@@ -52,8 +54,12 @@ class PeerQueues {
     bool has_lost = false;
   };
 
+  void FitPeers() FIRN_REQUIRES(mutex_);
+
   const SendQueueLimits limits_;
   Mutex mutex_;
+  std::set<NodeId> members_ FIRN_GUARDED_BY(mutex_);
+  std::set<NodeId> strangers_ FIRN_GUARDED_BY(mutex_);
   std::map<NodeId, Peer> peers_ FIRN_GUARDED_BY(mutex_);
   bool is_touched_ FIRN_GUARDED_BY(mutex_) = false;
 };

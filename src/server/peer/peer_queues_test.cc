@@ -62,7 +62,7 @@ TEST(SendQueue, PutsWhatMovesDataBehindRaft) {
 
 TEST(PeerQueues, AskToBeLookedAtOnceUntilTheyAre) {
   PeerQueues queues(kLimits);
-  queues.SetPeers({{1}, {2}, {3}});
+  queues.SetMembers({{1}, {2}, {3}});
   EXPECT_TRUE(queues.Add({{1}, SendClass::kUrgent, "a"}).is_first);
   EXPECT_FALSE(queues.Add({{2}, SendClass::kUrgent, "b"}).is_first);
   const auto touched = queues.TakeTouched();
@@ -75,7 +75,7 @@ TEST(PeerQueues, AskToBeLookedAtOnceUntilTheyAre) {
 
 TEST(PeerQueues, SayWhoHasLostAMessageOfRaft) {
   PeerQueues queues(kLimits);
-  queues.SetPeers({{1}, {2}});
+  queues.SetMembers({{1}, {2}});
   for (const std::uint64_t peer : {1, 2}) {
     queues.Add({{peer}, peer == 1 ? SendClass::kUrgent : SendClass::kBulk, std::string(20, 'x')});
     const auto second =
@@ -91,15 +91,28 @@ TEST(PeerQueues, SayWhoHasLostAMessageOfRaft) {
 TEST(PeerQueues, KnowMembersOnly) {
   PeerQueues queues(kLimits);
   EXPECT_EQ(queues.Add({{1}, SendClass::kUrgent, "a"}).pushed, Pushed::kUnknownPeer);
-  queues.SetPeers({{1}, {2}});
+  queues.SetMembers({{1}, {2}});
   EXPECT_EQ(queues.Add({{1}, SendClass::kUrgent, "a"}).pushed, Pushed::kTaken);
   EXPECT_EQ(queues.Add({{2}, SendClass::kUrgent, "b"}).pushed, Pushed::kTaken);
-  queues.SetPeers({{2}});
+  queues.SetMembers({{2}});
   Frames frames;
   queues.Take({1}, 100, frames);
   queues.Take({2}, 100, frames);
   EXPECT_EQ(frames, (Frames{"b"}));
   EXPECT_EQ(queues.Clear({1}), 0u);
+}
+
+TEST(PeerQueues, KeepStrangersAsLongAsTheyAreKnown) {
+  PeerQueues queues(kLimits);
+  queues.SetStrangers({{7}, {8}});
+  queues.SetMembers({{1}, {8}});
+  EXPECT_EQ(queues.Add({{7}, SendClass::kUrgent, "a"}).pushed, Pushed::kTaken);
+  EXPECT_EQ(queues.Add({{8}, SendClass::kUrgent, "b"}).pushed, Pushed::kTaken);
+  queues.SetStrangers({});
+  EXPECT_EQ(queues.Add({{7}, SendClass::kUrgent, "a"}).pushed, Pushed::kUnknownPeer);
+  Frames frames;
+  queues.Take({8}, 100, frames);
+  EXPECT_EQ(frames, (Frames{"b"}));
 }
 
 }  // namespace

@@ -25,6 +25,8 @@
 namespace firn {
 
 inline constexpr std::uint64_t kTestCluster = 0xC0FFEE;
+// Tests that send until something happens would otherwise take all memory if it never does.
+inline constexpr std::size_t kReceivedMax = 1'000'000;
 
 inline Identity TestIdentity(std::uint64_t node) {
   return {.cluster = kTestCluster, .node = {node}, .directory = 0xD0 + node};
@@ -56,7 +58,10 @@ class TestNode {
     transport_->Start(
         {.receive =
              [this](NodeId from, PeerMessageKind kind, std::string bytes) {
-               Note([&] { received_.push_back({from, kind, std::move(bytes)}); });
+               Note([&] {
+                 received_.push_back({from, kind, std::move(bytes)});
+                 FIRN_CHECK(received_.size() < kReceivedMax, received_.size());
+               });
              },
          .unreachable = [this](NodeId peer) { Note([&] { ++unreachable_[peer]; }); }});
   }
@@ -222,8 +227,10 @@ inline Hello TestHello(std::uint64_t node, std::uint64_t to) {
   return {.cluster = kTestCluster,
           .from = {node},
           .directory = FormatId(TestIdentity(node).directory),
+          .address = {},
           .to = {to},
-          .to_directory = {}};
+          .to_directory = {},
+          .to_member = true};
 }
 
 // The answer to what was said, or nothing when the connection was closed without one.

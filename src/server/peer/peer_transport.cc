@@ -66,8 +66,13 @@ class PeerTransport::Implementation {
  private:
   void Drop(DropCause cause);
   void Flush();
+  bool IsPeer(NodeId id, const Member& member) const {
+    return id != core_.config.identity.node && !member.peer_address.empty();
+  }
   void AdoptMembers(const std::map<NodeId, Member>& members);
   void OnPeer(NodeId peer);
+  // One link to everybody who can be dialled, and none to others.
+  void FitLinks();
   void CloseAll();
 
   TransportCore core_;
@@ -82,7 +87,9 @@ Result<void> PeerTransport::Implementation::Listen() {
     core_.tls.emplace(asio::ssl::context::tlsv13);
     FIRN_TRY(ConfigureTls(*core_.tls, *core_.config.tls, core_.config.identity.node));
   }
-  return reception_.Listen();
+  FIRN_TRY(reception_.Listen());
+  core_.advertised = core_.config.advertise.empty() ? reception_.address() : core_.config.advertise;
+  return {};
 }
 
 void PeerTransport::Implementation::Start(PeerEvents events) {
@@ -164,11 +171,11 @@ void PeerTransport::Implementation::Flush() {
 void PeerTransport::Implementation::SetMembers(const std::map<NodeId, Member>& members) {
   std::set<NodeId> peers;
   for (const auto& [id, member] : members) {
-    if (id != core_.config.identity.node && !member.peer_address.empty()) {
+    if (IsPeer(id, member)) {
       peers.insert(id);
     }
   }
-  core_.queues.SetPeers(peers);
+  core_.queues.SetMembers(std::move(peers));
   if (!has_stopped_.load(std::memory_order_relaxed)) {
     asio::post(core_.io, [this, members] { AdoptMembers(members); });
   }
@@ -177,35 +184,47 @@ void PeerTransport::Implementation::SetMembers(const std::map<NodeId, Member>& m
 void PeerTransport::Implementation::AdoptMembers(const std::map<NodeId, Member>& members) {
   core_.members = members;
   reception_.OnMembersChanged();
-  std::erase_if(links_, [&](const auto& entry) {
-    const auto& [id, link] = entry;
-    const auto member = members.find(id);
-    const bool is_kept = member != members.end() &&
-                         member->second.peer_address == link->member().peer_address &&
-                         member->second.directory == link->member().directory;
-    if (!is_kept) {
-      link->Close();
-    }
-    return !is_kept;
-  });
-  for (const auto& [id, member] : members) {
-    if (id == core_.config.identity.node || member.peer_address.empty() || links_.contains(id)) {
-      continue;
-    }
-    const auto link = std::make_shared<PeerLink>(core_, id, member);
-    links_.emplace(id, link);
-    link->Dial();
+  FitLinks();
+}
+
+void PeerTransport::Implementation::OnPeer(NodeId peer) {
+  FitLinks();
+  const auto link = links_.find(peer);
+  if (link != links_.end() && reception_.IsOpen(peer)) {
+    link->second->Nudge();
   }
 }
 
-// Later: the connection that the peer has made is not yet what it will be.
-void PeerTransport::Implementation::OnPeer(NodeId peer) {
-  asio::post(core_.io, [this, peer] {
-    const auto link = links_.find(peer);
-    if (link != links_.end()) {
-      link->second->Nudge();
+void PeerTransport::Implementation::FitLinks() {
+  std::map<NodeId, PeerToDial> wanted = reception_.Strangers();
+  std::set<NodeId> strangers;
+  for (const auto& [id, peer] : wanted) {
+    strangers.insert(id);
+  }
+  core_.queues.SetStrangers(std::move(strangers));
+  for (const auto& [id, member] : core_.members) {
+    if (IsPeer(id, member)) {
+      wanted[id] = {.id = id,
+                    .directory = member.directory,
+                    .address = member.peer_address,
+                    .is_member = true};
     }
+  }
+  std::erase_if(links_, [&](const auto& entry) {
+    const auto peer = wanted.find(entry.first);
+    const bool is_kept = peer != wanted.end() && peer->second == entry.second->peer();
+    if (!is_kept) {
+      entry.second->Close();
+    }
+    return !is_kept;
   });
+  for (const auto& [id, peer] : wanted) {
+    if (!links_.contains(id)) {
+      const auto link = std::make_shared<PeerLink>(core_, peer);
+      links_.emplace(id, link);
+      link->Dial();
+    }
+  }
 }
 
 Result<std::unique_ptr<PeerTransport>> PeerTransport::Listen(PeerTransportConfig config) {

@@ -36,8 +36,9 @@ struct PeerTls {
 
 struct PeerTransportConfig {
   std::string listen = "127.0.0.1:0";  // "host:port", "[::1]:port"; port 0 takes a free one.
-  Identity identity;                   // A member's directory is FormatId of its identity's.
-  std::optional<PeerTls> tls;          // Without, everybody who reaches the port is believed.
+  std::string advertise;       // Where others reach it; empty: what it is bound to. See `Hello`.
+  Identity identity;           // A member's directory is FormatId of its identity's.
+  std::optional<PeerTls> tls;  // Without, everybody who reaches the port is believed.
 
   std::size_t frame_bytes_max = std::size_t{192} << 20;  // A batch may have 128 MiB.
   // Of what waits for one peer: messages of Raft, and after them all others.
@@ -88,6 +89,8 @@ class PeerTransport final : public PeerSender {
 
   void Send(const RaftMessage& message) override;
   void Send(const PeerMessage& message) override;
+  // Nodes that are not among them, but are connected to this one and have said where they are, can
+  // be sent to as well: a node that was away for long has to answer a leader it never heard of.
   void SetMembers(const std::map<NodeId, Member>& members) override;
 
   PeerTransportStatistics Statistics() const;

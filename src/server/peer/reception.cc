@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <bit>
 #include <utility>
 
@@ -14,8 +15,8 @@ namespace firn {
 
 using asio::ip::tcp;
 
-Reception::Reception(TransportCore& core, std::function<void(NodeId)> on_peer)
-    : core_(core), on_peer_(std::move(on_peer)), acceptor_(core.io), timer_(core.io) {}
+Reception::Reception(TransportCore& core, std::function<void(NodeId)> on_change)
+    : core_(core), on_change_(std::move(on_change)), acceptor_(core.io), timer_(core.io) {}
 
 Result<tcp::endpoint> Reception::FindEndpoint() const {
   FIRN_TRY_ASSIGN(const NetworkAddress address, ParseNetworkAddress(core_.config.listen));
@@ -104,7 +105,7 @@ std::optional<Refused> Reception::Admit(IncomingConnection& connection) {
   }
   open_[peer] = connection.shared_from_this();
   std::erase_if(handshakes_, [&](const Connection& other) { return other.get() == &connection; });
-  on_peer_(peer);
+  AnnounceChange(peer);
   return std::nullopt;
 }
 
@@ -124,7 +125,29 @@ bool Reception::MakeRoomFor(NodeId peer) {
 
 void Reception::Remove(IncomingConnection& connection) {
   std::erase_if(handshakes_, [&](const Connection& other) { return other.get() == &connection; });
-  std::erase_if(open_, [&](const auto& entry) { return entry.second.get() == &connection; });
+  if (std::erase_if(open_, [&](const auto& entry) { return entry.second.get() == &connection; })) {
+    AnnounceChange(connection.hello().from);
+  }
+}
+
+// Soon, not now: the connection is not yet what it will be.
+void Reception::AnnounceChange(NodeId peer) {
+  asio::post(core_.io, [this, peer] {
+    if (!is_closed_) {
+      on_change_(peer);
+    }
+  });
+}
+
+std::map<NodeId, PeerToDial> Reception::Strangers() const {
+  std::map<NodeId, PeerToDial> strangers;
+  for (const auto& [id, connection] : open_) {
+    const Hello& hello = connection->hello();
+    if (!core_.members.contains(id) && hello.to_member && !hello.address.empty()) {
+      strangers[id] = {.id = id, .directory = hello.directory, .address = hello.address};
+    }
+  }
+  return strangers;
 }
 
 void Reception::OnMembersChanged() {

@@ -17,14 +17,15 @@
 
 #include "firn/result.h"
 #include "server/peer/incoming_connection.h"
+#include "server/peer/outgoing_connection.h"
 #include "server/peer/transport_core.h"
 
 namespace firn {
 
 class Reception {
  public:
-  // `on_peer` is called when a peer has been let in.
-  Reception(TransportCore& core, std::function<void(NodeId)> on_peer);
+  // `on_change` is called, soon, when a peer has been let in or has gone.
+  Reception(TransportCore& core, std::function<void(NodeId)> on_change);
 
   Result<void> Listen();
   std::string address() const { return address_; }
@@ -32,6 +33,10 @@ class Reception {
   void Accept();
   // Ends what the members of now make wrong.
   void OnMembersChanged();
+  // Who has dialled this node as a member, is none as far as is known here, and has said where it
+  // can be dialled.
+  std::map<NodeId, PeerToDial> Strangers() const;
+  bool IsOpen(NodeId peer) const { return open_.contains(peer); }
   void Close();
 
  private:
@@ -43,10 +48,11 @@ class Reception {
   std::optional<Refused> Admit(IncomingConnection& connection);
   bool MakeRoomFor(NodeId peer);
   void Remove(IncomingConnection& connection);
+  void AnnounceChange(NodeId peer);
   void Report(Refusal why, const std::string& text);
 
   TransportCore& core_;
-  const std::function<void(NodeId)> on_peer_;
+  const std::function<void(NodeId)> on_change_;
   asio::ip::tcp::acceptor acceptor_;
   asio::steady_timer timer_;
   std::string address_;

@@ -50,6 +50,7 @@ struct TransportCore {
   asio::ssl::context* tls_or_null() { return tls ? &*tls : nullptr; }
 
   const PeerTransportConfig config;
+  std::string advertised;  // Where this node can be dialled.
   PeerEvents events;
   Random random;
   PeerQueues queues;
