@@ -51,6 +51,15 @@ class ScanServiceTest : public ServerTest {
     return status.ok() ? "" : ReasonOf(context);
   }
 
+  void AwaitRoom() {
+    std::string reason;
+    Await([&] {
+      reason = ReadStream();
+      return reason != "OVERLOADED";
+    });
+    EXPECT_EQ(reason, "");
+  }
+
   std::vector<std::string> expected_;
   std::string reason_;
 };
@@ -108,7 +117,7 @@ TEST_F(ScanServiceTest, APageEndsWhereItsBytesAreFull) {
   Put("l", std::string(10'000, 'v'));
   v1::ScanResponse page;
   ASSERT_TRUE(Scan({}, page).ok());
-  EXPECT_EQ(page.entries_size(), 3);
+  EXPECT_EQ(page.entries_size(), 4);
   EXPECT_EQ(Keys({}).size(), 11U);
   v1::ScanRequest large;
   large.set_start("l");
@@ -218,11 +227,7 @@ TEST_F(ScanServiceTest, AStreamThatIsAbandonedMakesRoomForTheNext) {
     context.TryCancel();
     EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
   }
-  std::string reason;
-  do {  // The server hears of it a moment later.
-    reason = ReadStream();
-  } while (reason == "OVERLOADED");
-  EXPECT_EQ(reason, "");
+  AwaitRoom();  // The server hears of it a moment later.
 }
 
 TEST_F(ScanServiceTest, AReaderThatTakesNothingLosesItsStream) {
@@ -237,11 +242,7 @@ TEST_F(ScanServiceTest, AReaderThatTakesNothingLosesItsStream) {
   // What fits the windows of the connection is sent; the rest waits, and with it everybody else,
   // until the server has had enough.
   ASSERT_EQ(ReadStream(), "OVERLOADED");
-  std::string reason;
-  do {
-    reason = ReadStream();
-  } while (reason == "OVERLOADED");
-  EXPECT_EQ(reason, "");
+  AwaitRoom();
   v1::ScanResponse page;
   while (idle->Read(&page)) {
   }

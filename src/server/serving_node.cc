@@ -8,6 +8,9 @@ namespace firn::server {
 LeaderHint LeaderOf(const Replica& replica) {
   const ReplicaStatus status = replica.Status();
   const NodeId leader = status.raft.leader;
+  if (leader == replica.identity().node) {
+    return {};  // It has come to lead since the call was refused: no use in naming it.
+  }
   const MemberStatus* member = FindMember(status, leader);
   return {.node = leader, .address = member == nullptr ? "" : member->member.client_address};
 }

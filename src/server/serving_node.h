@@ -31,7 +31,7 @@ struct ServingNode {
   NodeId id() const { return replica.identity().node; }
 };
 
-// Takes a copy of the status: for calls that are refused.
+// Who leads instead of this node. Takes a copy of the status: for calls that are refused.
 LeaderHint LeaderOf(const Replica& replica);
 const MemberStatus* FindMember(const ReplicaStatus& status, NodeId id);
 

@@ -13,6 +13,7 @@
 #include "firn/v1/cluster.grpc.pb.h"
 #include "firn/v1/kv.grpc.pb.h"
 #include "firn/v1/storage.grpc.pb.h"
+#include "io/scheduler.h"
 #include "io/temporary_directory.h"
 #include "server/server.h"
 
@@ -57,17 +58,13 @@ class ServerTest : public testing::Test {
     request.set_key(key);
     request.set_value(value);
     v1::PutResponse response;
-    for (;;) {
+    Await([&] {
       grpc::ClientContext context;
       const grpc::Status status = kv_->Put(&context, request, &response);
-      if (status.ok()) {
-        return response;
-      }
-      EXPECT_EQ(ReasonOf(context), "NO_LEADER") << status.error_message();
-      if (ReasonOf(context) != "NO_LEADER") {
-        return response;
-      }
-    }
+      EXPECT_TRUE(status.ok() || ReasonOf(context) == "NO_LEADER") << status.error_message();
+      return status.ok() || ReasonOf(context) != "NO_LEADER";
+    });
+    return response;
   }
   v1::GetResponse Get(const std::string& key) {
     v1::GetRequest request;
@@ -79,12 +76,21 @@ class ServerTest : public testing::Test {
     return response;
   }
 
+  // Looks until it holds. A moment between two looks leaves the processors to the servers.
+  template <typename Condition>
+  void Await(const Condition& holds) {
+    while (!holds()) {
+      scheduler_->Pause(std::chrono::milliseconds(2));
+    }
+  }
+
   static std::string ReasonOf(const grpc::ClientContext& context) {
     const auto& trailers = context.GetServerTrailingMetadata();
     const auto found = trailers.find("firn-reason");
     return found == trailers.end() ? "" : std::string(found->second.data(), found->second.size());
   }
 
+  const std::shared_ptr<Scheduler> scheduler_ = MakeThreadScheduler();
   TemporaryDirectory directory_;
   Config config_;
   std::unique_ptr<Server> server_;
