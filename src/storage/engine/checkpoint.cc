@@ -32,7 +32,11 @@ Result<AppliedPoint> Engine::Checkpoint(const std::string& directory) {
   if (Result<std::vector<std::string>> names = files.List(directory); names) {
     return Error{ErrorCode::kAlreadyExists, directory + ": a checkpoint needs a new directory"};
   }
-  if (!CurrentViewReference()->active->empty()) {
+  // Also what was applied without a write, such as a change of membership, has to be in an edit.
+  FIRN_TRY_ASSIGN(const std::uint64_t applied, write_path_.AppliedIndex());
+  if (const auto view = CurrentViewReference(); !view->active->empty() ||
+                                                !view->frozen_newest_first.empty() ||
+                                                view->version->applied().index < applied) {
     FIRN_TRY(Flush());
   }
   const std::shared_ptr<const Version> version = CurrentViewReference()->version;

@@ -265,6 +265,15 @@ Result<void> WritePath::NoteApplied(AppliedPoint applied) {
   });
 }
 
+Result<std::uint64_t> WritePath::AppliedIndex() {
+  std::uint64_t index = 0;
+  FIRN_TRY(RunExclusively([&]() -> Result<void> {
+    index = applied_.index;
+    return {};
+  }));
+  return index;
+}
+
 void WritePath::Tick() {
   if (log_ != nullptr && !parts_.health.stopped()) {
     if (appended_.load(std::memory_order_acquire) != synced_.load(std::memory_order_relaxed)) {

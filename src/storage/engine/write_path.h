@@ -43,6 +43,8 @@ class WritePath {
   bool HasRoom() const { return !active_is_full_.load(std::memory_order_relaxed) || MayFreeze(); }
   // Without a WAL: the log that stands in for it was applied up to there, with or without writes.
   Result<void> NoteApplied(AppliedPoint applied);
+  // The last applied index that was written or noted, also where no table says so yet.
+  Result<std::uint64_t> AppliedIndex();
 
   // Freezes the active memtable, an empty one too, and returns its ticket.
   Result<std::uint64_t> Freeze();
