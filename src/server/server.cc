@@ -209,6 +209,7 @@ Result<void> Server::Node::StartReplica(const NodeSetup& setup, const std::strin
   PeerTransportConfig wire;
   wire.listen = peer_address;
   wire.advertise = Told(config_.peer_advertise, peer_address);
+  wire.advertise = Told(config_.peer_advertise, peer_address);
   wire.identity = admitted_.identity;
   if (config_.peer_tls.is_on()) {
     wire.tls = PeerTls{.ca_file = config_.peer_tls.authority,
