@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/demo_play.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/propagate.h"
@@ -66,7 +67,10 @@ Result<bool> DemoPlay::Run() {
   if (!have_started) {
     return true;
   }
-  FIRN_TRY(BeginLoad());
+  FIRN_TRY_ASSIGN(const bool all_vote, BeginLoad());
+  if (!all_vote) {
+    return true;
+  }
   started_ = clock_.Now();
   while (!IsOver()) {
     FIRN_TRY(Turn());
@@ -86,6 +90,29 @@ Result<bool> DemoPlay::StartNodes() {
   return true;
 }
 
+// Before that the loss of one node may be too much.
+Result<bool> DemoPlay::AwaitVotes() {
+  const std::chrono::nanoseconds deadline = clock_.Now() + kStartMax;
+  while (!IsToldToStop()) {
+    board_->Ask();
+    const int leader = board_->Leader();
+    const auto statuses = board_->Statuses();
+    if (leader >= 0 && statuses[static_cast<std::size_t>(leader)]) {
+      const auto& members = statuses[static_cast<std::size_t>(leader)]->members();
+      if (std::count_if(members.begin(), members.end(), [](const v1::Member& member) {
+            return !member.is_learner();
+          }) == cluster_.size()) {
+        return true;
+      }
+    }
+    if (clock_.Now() > deadline) {
+      return Error{ErrorCode::kIo, "not all nodes get their votes; see " + cluster_.LogPath(0)};
+    }
+    terminal_.Key(kStartTurn);
+  }
+  return false;
+}
+
 Result<bool> DemoPlay::AwaitLast() {
   const std::chrono::nanoseconds deadline = clock_.Now() + kStartMax;
   while (!IsToldToStop()) {
@@ -103,7 +130,7 @@ Result<bool> DemoPlay::AwaitLast() {
   return false;
 }
 
-Result<void> DemoPlay::BeginLoad() {
+Result<bool> DemoPlay::BeginLoad() {
   std::vector<std::string> endpoints;
   std::string joined;
   for (int node = 0; node < cluster_.size(); ++node) {
@@ -111,6 +138,10 @@ Result<void> DemoPlay::BeginLoad() {
     joined += (node == 0 ? "" : ",") + endpoints.back();
   }
   FIRN_TRY_ASSIGN(board_, DemoBoard::Make(endpoints));
+  FIRN_TRY_ASSIGN(const bool all_vote, AwaitVotes());
+  if (!all_vote) {
+    return false;
+  }
   FIRN_TRY_ASSIGN(load_, DemoLoad::Make(endpoints, arguments_.writers));
   terminal_.Say("from another terminal: firn status --endpoints " + joined);
   if (script_.empty() && terminal_.draws()) {
@@ -118,7 +149,7 @@ Result<void> DemoPlay::BeginLoad() {
                   " to kill a node, p to pause the leader, r to bring all back, q to end");
   }
   load_->Start();
-  return {};
+  return true;
 }
 
 Result<void> DemoPlay::Turn() {

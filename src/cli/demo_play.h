@@ -31,10 +31,11 @@ class DemoPlay {
 
  private:
   std::chrono::milliseconds Elapsed() const;
-  // False: told to stop meanwhile.
+  // False, of each of these: told to stop meanwhile.
   Result<bool> StartNodes();
   Result<bool> AwaitLast();
-  Result<void> BeginLoad();
+  Result<bool> AwaitVotes();
+  Result<bool> BeginLoad();
   Result<void> Turn();
   bool IsOver() const;
   Result<void> Obey(char key);

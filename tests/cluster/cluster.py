@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 import time
 
+import firn
+
 PROGRAM = os.environ.get("FIRN_PROGRAM", "build/dev/bin/firn")
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
@@ -115,7 +117,7 @@ class Cluster:
         return [node.client_address for node in self.nodes]
 
     async def grow(self, size):
-        """Adds nodes, one after another, until there are so many."""
+        """Adds nodes, one after another, until there are so many and all have their votes."""
         while len(self.nodes) < size:
             directory = pathlib.Path(self._parent.name) / f"node{len(self.nodes) + 1}"
             node = Node(directory, self.settings)
@@ -123,7 +125,20 @@ class Cluster:
             self.nodes.append(node)
             node.start(join)
             await node.ready()
+        await self._all_vote()
         return self
+
+    async def _all_vote(self):
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        async with firn.Client(self.endpoints) as client:
+            while True:
+                await client.follow_leader()
+                members = (await client.GetStatus()).members
+                if sum(not member.is_learner for member in members) == len(self.nodes):
+                    return
+                if time.monotonic() > deadline:
+                    raise NotReady(f"not all nodes have their votes: {members}")
+                await asyncio.sleep(POLL_SECONDS)
 
     def node_at(self, client_address):
         return next(node for node in self.nodes if node.client_address == client_address)
