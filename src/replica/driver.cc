@@ -48,7 +48,10 @@ Driver::Driver(const DriverConfig& config, const DriverParts& parts)
       proposals_({.boot = config.boot,
                   .group_bytes_max = config.group_bytes_max,
                   .waiting_bytes_max = config.waiting_bytes_max}),
-      reads_({.node = config.id, .boot = config.boot, .patience_ticks = config.election_ticks}),
+      reads_({.node = config.id,
+              .boot = config.boot,
+              .patience_ticks = config.election_ticks,
+              .reuses_contexts = config.defect == PlantedDefect::kReadContextReused}),
       forwarder_({.peers = parts.peers, .boot = config.boot}),
       auditor_({.node = config.id,
                 .peers = parts.peers,
@@ -82,6 +85,10 @@ Result<std::unique_ptr<Driver>> Driver::Start(const DriverConfig& config,
   raft.seed = config.seed;
   raft.election_ticks = config.election_ticks;
   raft.message_bytes_max = config.group_bytes_max;
+  parts.node.machine->Plant(config.defect);
+  if (config.defect == PlantedDefect::kCommittedTruncated) {
+    parts.node.log->ForgetLast();
+  }
   raft.on_panic = [own = driver.get()](std::string_view text) { own->panic_ = text; };
   FIRN_TRY_ASSIGN(driver->raft_, Raft::Start(raft, *driver));
   parts.peers.SetMembers(driver->replica_state().members);
@@ -127,7 +134,7 @@ std::vector<LogEntry> Driver::Entries(LogIndex low, LogIndex high, std::uint64_t
 // While a state snapshot is being installed the election timer must not run (I-R6).
 Result<void> Driver::Tick(std::uint64_t elapsed_ms) {
   ++ticks_;
-  if (!is_installing()) {
+  if (!is_installing() || Has(PlantedDefect::kTickDuringInstall)) {
     raft_->Tick();
   }
   proposals_.Tick(elapsed_ms);
@@ -237,6 +244,14 @@ void Driver::Submit(const Command& command, bool may_forward, Proposals::Reply r
   } else {
     reply({.fate = Fate::kNotLeader, .outcome = {}});
   }
+}
+
+void Driver::Read(ReadRounds::Reply reply) {
+  if (Has(PlantedDefect::kReadWithoutQuorum)) {
+    reply(Fate::kDone);
+    return;
+  }
+  reads_.Add(std::move(reply));
 }
 
 void Driver::ChangeMembership(const MembershipRequest& request,
@@ -361,6 +376,9 @@ void Driver::StartReadRound() {
 // Whether a message may overtake the write of the Ready it came with: one that only tells what is
 // durable already, or that asks for nothing but to be counted in a term that is.
 bool Driver::MayLeaveEarly(const RaftMessage& message) const {
+  if (Has(PlantedDefect::kReplyBeforeSync)) {
+    return true;
+  }
   switch (message.kind) {
     case RaftMessageKind::kReadIndex: return true;
     case RaftMessageKind::kAppend:
@@ -371,6 +389,10 @@ bool Driver::MayLeaveEarly(const RaftMessage& message) const {
     case RaftMessageKind::kReadIndexReply: return message.term == durable_ballot_.term;
     default: return false;
   }
+}
+
+LogIndex Driver::DurableForRaft() const {
+  return Has(PlantedDefect::kNoCommitClamp) ? LogIndex{~std::uint64_t{0}} : log().LastIndex();
 }
 
 void Driver::Send(const RaftMessage& message) {
@@ -393,7 +415,7 @@ void Driver::Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>&
 }
 
 Result<void> Driver::StartReady() {
-  ready_ = raft_->TakeReady(log().LastIndex());
+  ready_ = raft_->TakeReady(DurableForRaft());
   NoteState(ready_->state);
   reads_.Take(ready_->read_states);
   late_ = std::exchange(stash_, {});
@@ -426,7 +448,7 @@ Result<Driver::Written> Driver::WriteReady(const Ballot& ballot, LogIndex commit
   if (ready_->snapshot) {
     return WriteInstall(ballot);
   }
-  if (ballot != durable_ballot_) {
+  if (ballot != durable_ballot_ && !Has(PlantedDefect::kVoteNotWritten)) {
     FIRN_TRY(parts_.node.ballot->Write(ballot));
   }
   Written written;
@@ -492,7 +514,7 @@ Result<void> Driver::FinishReady() {
 // Lets out what has come while a Ready is outstanding. What has to wait waits for the next one's
 // write: it may acknowledge entries that are not in this one.
 void Driver::TakeOutboxNow() {
-  Outbox outbox = raft_->TakeOutbox(log().LastIndex());
+  Outbox outbox = raft_->TakeOutbox(DurableForRaft());
   NoteState(outbox.state);
   reads_.Take(outbox.read_states);
   Route(outbox.messages, stash_);

@@ -30,6 +30,7 @@
 #include "replica/forwarder.h"
 #include "replica/node_directory.h"
 #include "replica/peer_message.h"
+#include "replica/planted_defect.h"
 #include "replica/proposals.h"
 #include "replica/read_rounds.h"
 #include "replica/requests.h"
@@ -48,6 +49,7 @@ struct DriverConfig {
   std::uint64_t disk_patience_ticks = 600;       // A write that takes longer ends the node.
   std::uint64_t audit_history_interval = 1'024;  // Entries between comparisons of checksums,
   std::uint64_t audit_rows_interval = std::uint64_t{1} << 20;  // and of all rows.
+  PlantedDefect defect = PlantedDefect::kNone;                 // Tests alone.
 };
 
 // What a driver works with. Outlives it.
@@ -77,7 +79,7 @@ class Driver final : private RaftStorage {
   void Submit(const Command& command, bool may_forward, Proposals::Reply reply);
   // Replies with kDone once the state machine holds every write that was acknowledged anywhere
   // before the call, with kUnknown when that could not be found out.
-  void Read(ReadRounds::Reply reply) { reads_.Add(std::move(reply)); }
+  void Read(ReadRounds::Reply reply);
   void ReadStale(std::uint64_t age_ms_max, const ReadRounds::Reply& reply) {
     reads_.AddStale(age_ms_max, applied(), reply);
   }
@@ -99,6 +101,8 @@ class Driver final : private RaftStorage {
   std::uint64_t waiting_bytes() const { return proposals_.waiting_bytes(); }
   // As a leader knows its peers, as of the last second.
   const std::vector<PeerProgress>& progress() const { return progress_; }
+  // A state snapshot is being put in place.
+  bool is_installing() const { return ready_ && ready_->snapshot; }
   // Ticks for which the disk has not finished the write that it has.
   std::uint64_t write_overdue_ticks() const { return write_ticks_; }
 
@@ -148,6 +152,9 @@ class Driver final : private RaftStorage {
   void Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>& waiting);
   bool MayLeaveEarly(const RaftMessage& message) const;
   bool CommitsChange() const;
+  bool Has(PlantedDefect defect) const { return config_.defect == defect; }
+  // What is durable here, as Raft is to take it.
+  LogIndex DurableForRaft() const;
   void Send(const RaftMessage& message);
   void SendLate();
   void NoteState(const RaftState& state);
@@ -159,7 +166,6 @@ class Driver final : private RaftStorage {
   Result<void> ApplyChange(const LogEntry& entry);
 
   // State snapshots.
-  bool is_installing() const { return ready_ && ready_->snapshot; }
   Result<void> Install();
   Result<Written> WriteInstall(const Ballot& ballot) const;
   void SwitchStore();

@@ -11,7 +11,9 @@
 namespace firn {
 
 std::optional<StateSnapshot> Driver::Snapshot() {
-  return source_.Get(machine().shared_engine(), log().FirstIndex(), newest_change_);
+  const LogIndex change =
+      Has(PlantedDefect::kSnapshotOlderThanLearner) ? LogIndex{} : newest_change_;
+  return source_.Get(machine().shared_engine(), log().FirstIndex(), change);
 }
 
 // The files are here: now Raft may see the message. If it does not want the state any more, because
@@ -46,6 +48,10 @@ void Driver::SwitchStore() {
   Retire(store_, machine().shared_engine());
   parts_.node.machine = std::move(fetched_->machine);
   store_ = fetched_->store;
+  machine().Plant(config_.defect);
+  if (Has(PlantedDefect::kSessionsNotInSnapshot)) {
+    machine().ForgetSessions();
+  }
   newest_change_ = std::max(newest_change_, applied());
   if (parts_.on_store) {
     parts_.on_store(machine().shared_engine());
@@ -86,7 +92,8 @@ Result<void> Driver::TrimLog() {
   static_cast<void>(release_.Take());
   FIRN_TRY_ASSIGN(const ReplicaState flushed, machine().Flushed());
   LogIndex point = std::min(log().TrimPoint(config_.log_bytes_kept), flushed.index);
-  if (const std::optional<LogIndex> pinned = source_.pinned()) {
+  if (const std::optional<LogIndex> pinned = source_.pinned();
+      pinned && !Has(PlantedDefect::kTrimmedUnderTransfer)) {
     point = std::min(point, *pinned);
   }
   if (point >= log().FirstIndex() && !is_installing()) {

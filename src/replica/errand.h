@@ -35,8 +35,9 @@ class Errand {
   void Start(Lane lane, std::function<T()> work) {
     FIRN_CHECK(!is_under_way_);
     is_under_way_ = true;
-    scheduler_.Submit(lane, [box = box_, work = std::move(work)] {
+    scheduler_.Submit(lane, [box = box_, work = std::move(work)]() mutable {
       T result = work();
+      work = nullptr;  // What it holds is let go before its owner hears of the end.
       MutexLock lock(box->mutex);
       box->result = std::move(result);
       box->changed.NotifyAll();

@@ -89,6 +89,9 @@ class RaftLog {
   // by the next call.
   Result<void> ReleaseSegments(WalNumber min_live) { return log_->Release(min_live); }
 
+  // The last entry, as if it had not been found when the log was opened. For a planted defect.
+  void ForgetLast() { Truncate(LastIndex()); }
+
   // Begins anew after `start`, durably: a state snapshot has taken the place of all entries. No
   // Write may run.
   Result<void> Reset(const LogStart& start);

@@ -54,7 +54,7 @@ std::optional<std::string> ReadRounds::StartRound(const Standing& standing) {
   std::string context;
   PutLittle(context, setup_.node.value);
   PutLittle(context, setup_.boot);
-  PutLittle(context, ++contexts_);
+  PutLittle(context, setup_.reuses_contexts ? 1 : ++contexts_);
   round_ = {.context = context,
             .standing = standing,
             .ticks = 0,

@@ -28,6 +28,7 @@ class ReadRounds {
     NodeId node;
     std::uint64_t boot = 0;
     std::uint64_t patience_ticks = 10;  // With one round; another is tried then.
+    bool reuses_contexts = false;       // A planted defect.
   };
   // Where the node stands in its cluster.
   struct Standing {

@@ -9,10 +9,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "base/propagate.h"
 #include "base/random.h"
 #include "engine/test_engine.h"
 #include "replica/driver.h"
@@ -29,6 +31,9 @@ class TestReplica {
     NodeId id;
     Membership membership;  // Empty for a node that joins.
     std::uint64_t seed = 0;
+    std::uint64_t log_bytes_kept = 100 << 10;
+    PlantedDefect defect = PlantedDefect::kNone;
+    std::function<void(const std::string&)> violation;
   };
 
   TestReplica(Setup setup, PeerSender& peers)
@@ -57,7 +62,7 @@ class TestReplica {
   }
   SteppedScheduler& scheduler() { return *scheduler_; }
   bool disk_is_stuck = false;
-  std::uint64_t log_bytes_kept = 100 << 10;  // From the next start on.
+  unsigned disk_idle = 0;  // Besides the weather's.
   std::vector<std::string> Listing() { return memory_->List(kNodeDirectory).value(); }
   std::size_t segment_count() { return memory_->List("/node/raft").value().size() - 1; }  // VOTE.
   FaultyFileSystem& files() { return *files_; }
@@ -72,39 +77,53 @@ class TestReplica {
   }
 
   // What was not synced is lost, more or less of it.
-  void LosePower(Random& random) {
-    const auto after = memory_->CloneAfterPowerLoss(random);
-    Stop();
-    memory_ = after;
-  }
+  void LosePower(Random& random) { StopAs(memory_->CloneAfterPowerLoss(random)); }
+  void Kill() { StopAs(memory_->CloneAfterKill()); }
   void Stop() {
     driver_.reset();
     parts_.reset();
     scheduler_.reset();
   }
-  void Start() {
+  void Start() { TryStart().value(); }
+  Result<void> TryStart() {
     BeginLife();
     node_setup_ = NodeSetupNow();
-    parts_ = OpenNode(node_setup_).value();
+    FIRN_TRY_ASSIGN(parts_, OpenNode(node_setup_));
     const Ballot& ballot = parts_->ballot->ballot();
-    FIRN_CHECK(ballot.term >= promised_, setup_.id, ballot.term, promised_);
+    if (ballot.term < promised_) {
+      setup_.violation("node " + std::to_string(setup_.id.value) + " has forgotten its term");
+    }
     DriverConfig config;
     config.id = parts_->identity.node;
     config.seed = setup_.seed * 31 + boots_;
-    config.log_bytes_kept = log_bytes_kept;
+    config.log_bytes_kept = setup_.log_bytes_kept;
+    config.defect = setup_.defect;
     config.audit_history_interval = 16;
     config.audit_rows_interval = 64;
     config.boot = (setup_.id.value << 48) + (boots_ << 32);
-    driver_ = Driver::Start(config, {.node = *parts_,
-                                     .setup = node_setup_,
-                                     .peers = peers_,
-                                     .scheduler = *scheduler_,
-                                     .wake = [] {},
-                                     .on_store = {}})
-                  .value();
+    const auto on_store = [this](const std::shared_ptr<Engine>&) { ++installs_; };
+    FIRN_TRY_ASSIGN(driver_, Driver::Start(config, {.node = *parts_,
+                                                    .setup = node_setup_,
+                                                    .peers = peers_,
+                                                    .scheduler = *scheduler_,
+                                                    .wake = [] {},
+                                                    .on_store = on_store}));
+    return {};
+  }
+  // State snapshots that were installed, in all lives.
+  std::uint64_t installs() const { return installs_; }
+  // What the node has on disk of the log, or had when it was last up.
+  LogIndex durable_last() {
+    durable_last_ = is_up() ? driver_->durable_last() : durable_last_;
+    return durable_last_;
   }
 
  private:
+  void StopAs(std::shared_ptr<MemoryFileSystem> after) {
+    durable_last();
+    Stop();
+    memory_ = std::move(after);
+  }
   void BeginLife() {
     ++boots_;
     files_ = std::make_shared<FaultyFileSystem>(memory_);
@@ -126,6 +145,8 @@ class TestReplica {
   PeerSender& peers_;
   std::uint64_t boots_ = 0;
   Term promised_;
+  std::uint64_t installs_ = 0;
+  LogIndex durable_last_;
   std::shared_ptr<MemoryFileSystem> memory_;
   std::shared_ptr<FaultyFileSystem> files_;
   std::shared_ptr<SteppedScheduler> scheduler_;
@@ -142,11 +163,29 @@ struct Weather {
   unsigned disk_idle = 0;       // Chance that a disk does nothing in a step.
 };
 
+struct ClusterSetup {
+  std::uint64_t nodes = 1;
+  std::uint64_t seed = 0;
+  std::uint64_t log_bytes_kept = 100 << 10;
+  PlantedDefect defect = PlantedDefect::kNone;
+  // What must never be: two leaders of a term, histories that differ. Null: abort.
+  std::function<void(const std::string&)> violation;
+};
+
 class TestCluster {
  public:
-  TestCluster(std::uint64_t count, std::uint64_t seed) : random_(seed) {
+  TestCluster(std::uint64_t count, std::uint64_t seed)
+      : TestCluster(ClusterSetup{.nodes = count,
+                                 .seed = seed,
+                                 .log_bytes_kept = 100 << 10,
+                                 .defect = PlantedDefect::kNone,
+                                 .violation = {}}) {}
+  explicit TestCluster(ClusterSetup setup) : setup_(std::move(setup)), random_(setup_.seed) {
+    if (!setup_.violation) {
+      setup_.violation = [](const std::string& text) { FIRN_CHECK(false, text); };
+    }
     Membership membership;
-    for (std::uint64_t id = 1; id <= count; ++id) {
+    for (std::uint64_t id = 1; id <= setup_.nodes; ++id) {
       membership.voters.push_back({id});
     }
     for (const NodeId id : membership.voters) {
@@ -161,9 +200,11 @@ class TestCluster {
 
   Weather weather;
   std::vector<NodeId> isolated;
+  std::set<std::pair<NodeId, NodeId>> cut;  // From the first, nothing reaches the second.
 
   TestReplica& node(std::uint64_t id) { return *nodes_.at({id}); }
   std::size_t size() const { return nodes_.size(); }
+  std::uint64_t now() const { return now_; }  // In steps.
   Random& random() { return random_; }
 
   // The leader of the newest term among the nodes that are up, or null.
@@ -186,13 +227,19 @@ class TestCluster {
       if (!node->is_up()) {
         continue;
       }
-      for (int task = 0;
-           task < 4 && !node->disk_is_stuck && random_.Below(100) >= weather.disk_idle; ++task) {
+      for (int task = 0; task < 4 && !node->disk_is_stuck &&
+                         random_.Below(100) >= std::max(weather.disk_idle, node->disk_idle);
+           ++task) {
         node->scheduler().RunOne();
       }
       if ((now_ + id.value) % 5 == 0) {
         node->scheduler().Advance(std::chrono::milliseconds(kTickMs));
-        node->driver().Tick(kTickMs).value();
+        const Result<void> ticked = node->driver().Tick(kTickMs);
+        if (!ticked && on_error) {
+          on_error(*node, ticked.error());
+          continue;
+        }
+        ticked.value();
       }
       Turn(*node);
     }
@@ -227,7 +274,9 @@ class TestCluster {
     const RaftState& state = node.driver().state();
     if (state.role == RaftRole::kLeader) {
       const NodeId known = leaders_.emplace(state.hard.term, node.id()).first->second;
-      FIRN_CHECK(known == node.id(), state.hard.term, known, node.id());
+      if (known != node.id()) {
+        setup_.violation("term " + std::to_string(state.hard.term.value) + " has two leaders");
+      }
     }
     CheckAgreement(node);
   }
@@ -257,8 +306,14 @@ class TestCluster {
 
   void Add(NodeId id, const Membership& membership) {
     senders_[id] = std::make_unique<Sender>(*this, id);
-    nodes_[id] = std::make_unique<TestReplica>(TestReplica::Setup{id, membership, random_.Next()},
-                                               *senders_[id]);
+    nodes_[id] =
+        std::make_unique<TestReplica>(TestReplica::Setup{.id = id,
+                                                         .membership = membership,
+                                                         .seed = random_.Next(),
+                                                         .log_bytes_kept = setup_.log_bytes_kept,
+                                                         .defect = setup_.defect,
+                                                         .violation = setup_.violation},
+                                      *senders_[id]);
   }
   bool IsIsolated(NodeId id) const { return std::ranges::find(isolated, id) != isolated.end(); }
 
@@ -277,7 +332,7 @@ class TestCluster {
       const Letter letter = std::move(wire_.extract(wire_.begin()).mapped());
       const auto to = nodes_.find(letter.message.to);
       if (to == nodes_.end() || !to->second->is_up() || IsIsolated(letter.from) ||
-          IsIsolated(letter.message.to)) {
+          IsIsolated(letter.message.to) || cut.contains({letter.from, letter.message.to})) {
         continue;
       }
       to->second->driver().Receive(letter.from, letter.message.kind, letter.message.bytes);
@@ -289,16 +344,20 @@ class TestCluster {
   void CheckAgreement(TestReplica& node) {
     const ReplicaState& state = node.machine().state();
     const std::uint64_t known = checksums_.emplace(state.index, state.checksum).first->second;
-    FIRN_CHECK(known == state.checksum, state.index, node.id());
+    if (known != state.checksum) {
+      setup_.violation("node " + std::to_string(node.id().value) + " has another history up to " +
+                       std::to_string(state.index.value));
+    }
   }
 
+  ClusterSetup setup_;
   Random random_;
   std::map<NodeId, std::unique_ptr<Sender>> senders_;
-  std::map<NodeId, std::unique_ptr<TestReplica>> nodes_;
   std::multimap<std::uint64_t, Letter> wire_;
   std::map<Term, NodeId> leaders_;
   std::map<LogIndex, std::uint64_t> checksums_;
   std::uint64_t now_ = 0;
+  std::map<NodeId, std::unique_ptr<TestReplica>> nodes_;  // Last: they send as they end.
 };
 
 }  // namespace firn

@@ -53,6 +53,8 @@ class SessionTable {
 
   // Reads the rows. kCorruption, kIo.
   static Result<SessionTable> Load(Engine& engine);
+  // Knows none.
+  explicit SessionTable(Engine& engine) : engine_(&engine) {}
 
   struct Judgement {
     bool is_new = false;                // To be applied.
@@ -84,7 +86,6 @@ class SessionTable {
     Outcome outcome;
   };
 
-  explicit SessionTable(Engine& engine) : engine_(&engine) {}
   void PutRow(std::uint64_t id, std::uint64_t used_ms, std::string& operations);
   Result<std::optional<Remembered>> Find(const RequestTag& tag) const;
 

@@ -63,7 +63,9 @@ Result<void> StateMachine::FlushWithMinLogSegment(WalNumber segment) {
 Result<StateMachine::Applied> StateMachine::Apply(const LogEntry& entry) {
   FIRN_CHECK(entry.index == state_.index.Next(), entry.index, state_.index);
   Applied applied;
-  Group group{.first_revision = entry.index.value << kOrdinalBits,
+  const std::uint64_t shift =
+      defect_ == PlantedDefect::kLocalRevisions ? applied_in_this_life_ % 8 : 0;
+  Group group{.first_revision = (entry.index.value << kOrdinalBits) + shift,
               .count = 0,
               .operations = {},
               .has_conditions = false,
@@ -82,11 +84,15 @@ Result<StateMachine::Applied> StateMachine::Apply(const LogEntry& entry) {
       return {};
     };
     FIRN_TRY(VisitGroup(entry.data, run));
+    if (defect_ == PlantedDefect::kAppliedTwice && applied_in_this_life_ == 0) {
+      applied.outcomes.clear();
+      FIRN_TRY(VisitGroup(entry.data, run));
+    }
     group.count += sessions_.Expire(state_.clock_ms, group.operations);
   }
   FIRN_CHECK(group.count < std::uint64_t{1} << kOrdinalBits, group.count);
   Advance(entry, applied);
-  const std::string state = Encode(state_);
+  const std::string state = EncodeState();
   if (group.count == 0) {
     FIRN_TRY(engine_->NoteApplied({.index = entry.index.value, .state = state}));
     return applied;
@@ -118,7 +124,12 @@ Result<Outcome> StateMachine::Run(const Command& command, Group& group) {
   }
   if (command.tag.session != 0) {
     FIRN_TRY_ASSIGN(const SessionTable::Judgement judgement, sessions_.Judge(command.tag));
-    if (!judgement.is_new) {
+    const bool is_taken_for_new =
+        defect_ == PlantedDefect::kSessionRecreated &&
+        judgement.remembered == Outcome{.code = Outcome::Code::kUnknownSession, .revision = 0};
+    if (is_taken_for_new) {
+      group.count += sessions_.Open(command.tag.session, state_.clock_ms, group.operations);
+    } else if (!judgement.is_new) {
       return *judgement.remembered;
     }
   }
@@ -182,8 +193,24 @@ Result<void> StateMachine::ApplyChange(const LogEntry& entry, const MembershipCh
   }
   state_.membership = membership;
   Advance(entry, {});
-  return engine_->NoteApplied({.index = entry.index.value, .state = Encode(state_)});
+  return engine_->NoteApplied({.index = entry.index.value, .state = EncodeState()});
 }
+
+std::string StateMachine::EncodeState() const {
+  if (defect_ != PlantedDefect::kMembershipNotFlushed) {
+    return Encode(state_);
+  }
+  ReplicaState state = state_;
+  state.membership = membership_at_start_;
+  return Encode(state);
+}
+
+void StateMachine::Plant(PlantedDefect defect) {
+  defect_ = defect;
+  membership_at_start_ = state_.membership;
+}
+
+void StateMachine::ForgetSessions() { sessions_ = SessionTable(*engine_); }
 
 // Nodes that applied the same entries with the same outcomes have the same checksum, and nearly
 // never otherwise.
@@ -198,6 +225,7 @@ void StateMachine::Advance(const LogEntry& entry, const Applied& applied) {
   state_.checksum = sum;
   state_.index = entry.index;
   state_.term = entry.term;
+  ++applied_in_this_life_;
 }
 
 }  // namespace firn

@@ -21,6 +21,7 @@
 #include "firn/result.h"
 #include "replica/command.h"
 #include "replica/member.h"
+#include "replica/planted_defect.h"
 #include "replica/session_table.h"
 #include "storage/engine/engine.h"
 
@@ -63,6 +64,9 @@ class StateMachine {
   Result<void> ApplyChange(const LogEntry& entry, const MembershipChange& change,
                            const Membership& membership);
 
+  void Plant(PlantedDefect defect);
+  void ForgetSessions();  // For a planted defect.
+
   // False while memtables are full: applying waits, in the log, until a flush has made room.
   bool HasRoom() const { return engine_->HasRoom(); }
 
@@ -88,10 +92,16 @@ class StateMachine {
   Result<bool> Holds(const Condition& condition, const Group& group) const;
   Outcome Write(const Command& command, Group& group);
   void Advance(const LogEntry& entry, const Applied& applied);
+  // What is to be remembered with the writes up to now.
+  std::string EncodeState() const;
 
   std::shared_ptr<Engine> engine_;
   SessionTable sessions_;
   ReplicaState state_;
+
+  PlantedDefect defect_ = PlantedDefect::kNone;
+  std::uint64_t applied_in_this_life_ = 0;  // Entries; for planted defects.
+  Membership membership_at_start_;          // The same.
 };
 
 }  // namespace firn
