@@ -59,7 +59,6 @@ class DemoPlay {
   std::size_t next_step_ = 0;
   std::chrono::milliseconds step_due_{0};
   std::chrono::milliseconds reported_{0};
-  std::uint64_t acknowledged_before_ = 0;
   bool quits_ = false;
 };
 
