@@ -25,7 +25,7 @@ NodeReport ReportOfALeader() {
   report.replica.raft = {
       .hard = {.term = {3}, .vote = {1}, .commit = {70}}, .leader = {1}, .role = RaftRole::kLeader};
   report.replica.applied = {69};
-  for (const std::uint64_t id : {1, 2}) {
+  for (const std::uint64_t id : {1u, 2u}) {
     MemberStatus member;
     member.id = {id};
     member.member.client_address = "db" + std::to_string(id) + ":7101";

@@ -76,7 +76,7 @@ TEST(PeerQueues, AskToBeLookedAtOnceUntilTheyAre) {
 TEST(PeerQueues, SayWhoHasLostAMessageOfRaft) {
   PeerQueues queues(kLimits);
   queues.SetMembers({{1}, {2}});
-  for (const std::uint64_t peer : {1, 2}) {
+  for (const std::uint64_t peer : {1u, 2u}) {
     queues.Add({{peer}, peer == 1 ? SendClass::kUrgent : SendClass::kBulk, std::string(20, 'x')});
     const auto second =
         queues.Add({{peer}, peer == 1 ? SendClass::kUrgent : SendClass::kBulk, "y"});
