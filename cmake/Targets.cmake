@@ -42,7 +42,9 @@ function(firn_part name)
   endif()
 endfunction()
 
-# What the ThreadSanitizer lane builds.
+# What the lanes of the sanitizers build: programs whose labels do not include "rpc". Those stand on
+# gRPC, which is not instrumented and takes long to compile; ./dev soak runs them too.
+add_custom_target(sanitized_tests)
 add_custom_target(concurrent_tests)
 
 # firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS] [FILTER PATTERN]): a
@@ -58,8 +60,11 @@ function(firn_test name)
     set(TEST_LABELS unit)
   endif()
   add_executable(${name} ${TEST_SOURCES})
-  if(concurrent IN_LIST TEST_LABELS)
-    add_dependencies(concurrent_tests ${name})
+  if(NOT rpc IN_LIST TEST_LABELS)
+    add_dependencies(sanitized_tests ${name})
+    if(concurrent IN_LIST TEST_LABELS)
+      add_dependencies(concurrent_tests ${name})
+    endif()
   endif()
   target_link_libraries(${name} PRIVATE
     firn_build_flags ${TEST_LINKS} firn_io_testing firn_golden GTest::gtest_main)
