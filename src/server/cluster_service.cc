@@ -67,8 +67,7 @@ class ChangeCall final : public UnaryCall {
   // Fills the response once the change is applied.
   using Answer = std::function<void(NodeId)>;
 
-  ChangeCall(const ServingNode& node, grpc::CallbackServerContext& context, Answer answer)
-      : UnaryCall(node, context), answer_(std::move(answer)) {}
+  ChangeCall(const Call& call, Answer answer) : UnaryCall(call), answer_(std::move(answer)) {}
 
   void Begin(MembershipRequest request) {
     if (node_.draining.load(std::memory_order_relaxed)) {
@@ -112,7 +111,7 @@ class ChangeCall final : public UnaryCall {
           RefusalOf(reply_.fate, Asked::kMembership, LeaderOf(node_.replica), reply_.reason));
     }
     answer_(reply_.node);
-    Finish(grpc::Status::OK);
+    Succeed();
   }
 
   const Answer answer_;
@@ -122,9 +121,8 @@ class ChangeCall final : public UnaryCall {
 
 class TransferCall final : public UnaryCall {
  public:
-  TransferCall(const ServingNode& node, grpc::CallbackServerContext& context, NodeId to,
-               v1::TransferLeadershipResponse& response)
-      : UnaryCall(node, context), to_(to), response_(response) {}
+  TransferCall(const Call& call, NodeId to, v1::TransferLeadershipResponse& response)
+      : UnaryCall(call), to_(to), response_(response) {}
 
   void Begin() {
     const ReplicaStatus status = node_.replica.Status();
@@ -136,7 +134,7 @@ class TransferCall final : public UnaryCall {
     }
     if (to_ == node_.id()) {
       response_.set_leader_id(to_.value);
-      return Finish(grpc::Status::OK);
+      return Succeed();
     }
     node_.status_watch.Await({.holds =
                                   [to = to_, self = node_.id()](const ReplicaStatus& now) {
@@ -176,7 +174,7 @@ class TransferCall final : public UnaryCall {
                              " s; look at the members' lag and activity, then ask again"});
     }
     response_.set_leader_id(leader_.value);
-    Finish(grpc::Status::OK);
+    Succeed();
   }
 
   const NodeId to_;
@@ -192,25 +190,26 @@ class ClusterService final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
                                       const v1::GetStatusRequest*,
                                       v1::GetStatusResponse* response) override {
-    return TaskCall::Run(node_, *context, [this, response]() -> std::optional<Refusal> {
-      server::Describe(node_.replica.Status(), node_.replica.identity(), *response);
-      response->set_version(facts_.version);
-      response->set_durability(facts_.durability);
-      const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(facts_.clock.Now() -
-                                                                                facts_.started);
-      response->set_uptime_ms(static_cast<std::uint64_t>(uptime.count()));
-      return std::nullopt;
-    });
+    return TaskCall::Run(
+        {node_, *context, Method::kGetStatus}, [this, response]() -> std::optional<Refusal> {
+          server::Describe(node_.replica.Status(), node_.replica.identity(), *response);
+          response->set_version(facts_.version);
+          response->set_durability(facts_.durability);
+          const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
+              facts_.clock.Now() - facts_.started);
+          response->set_uptime_ms(static_cast<std::uint64_t>(uptime.count()));
+          return std::nullopt;
+        });
   }
 
   grpc::ServerUnaryReactor* AddMember(grpc::CallbackServerContext* context,
                                       const v1::AddMemberRequest* request,
                                       v1::AddMemberResponse* response) override {
     if (const auto refusal = CheckMember(*request, node_.limits)) {
-      return TaskCall::RefuseAtOnce(node_, *context, *refusal);
+      return TaskCall::RefuseAtOnce({node_, *context, Method::kAddMember}, *refusal);
     }
     return Change(
-        *context,
+        {node_, *context, Method::kAddMember},
         {.kind = MembershipRequest::Kind::kAdd,
          .node = {request->node_id()},
          .member = {.directory = request->directory_id(),
@@ -222,37 +221,40 @@ class ClusterService final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* PromoteMember(grpc::CallbackServerContext* context,
                                           const v1::PromoteMemberRequest* request,
                                           v1::PromoteMemberResponse*) override {
-    return ChangeNamed(*context, MembershipRequest::Kind::kPromote, {request->node_id()});
+    return ChangeNamed({node_, *context, Method::kPromoteMember}, MembershipRequest::Kind::kPromote,
+                       {request->node_id()});
   }
 
   grpc::ServerUnaryReactor* RemoveMember(grpc::CallbackServerContext* context,
                                          const v1::RemoveMemberRequest* request,
                                          v1::RemoveMemberResponse*) override {
-    return ChangeNamed(*context, MembershipRequest::Kind::kRemove, {request->node_id()});
+    return ChangeNamed({node_, *context, Method::kRemoveMember}, MembershipRequest::Kind::kRemove,
+                       {request->node_id()});
   }
 
   grpc::ServerUnaryReactor* TransferLeadership(grpc::CallbackServerContext* context,
                                                const v1::TransferLeadershipRequest* request,
                                                v1::TransferLeadershipResponse* response) override {
-    auto* call = new TransferCall(node_, *context, {request->node_id()}, *response);
+    auto* call = new TransferCall({node_, *context, Method::kTransferLeadership},
+                                  {request->node_id()}, *response);
     call->Begin();
     return call;
   }
 
  private:
-  grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext& context, MembershipRequest request,
-                                   ChangeCall::Answer answer) {
-    auto* call = new ChangeCall(node_, context, std::move(answer));
-    call->Begin(std::move(request));
-    return call;
+  static grpc::ServerUnaryReactor* Change(const UnaryCall::Call& call, MembershipRequest request,
+                                          ChangeCall::Answer answer) {
+    auto* change = new ChangeCall(call, std::move(answer));
+    change->Begin(std::move(request));
+    return change;
   }
 
-  grpc::ServerUnaryReactor* ChangeNamed(grpc::CallbackServerContext& context,
-                                        MembershipRequest::Kind kind, NodeId node) {
+  static grpc::ServerUnaryReactor* ChangeNamed(const UnaryCall::Call& call,
+                                               MembershipRequest::Kind kind, NodeId node) {
     if (node.value == 0) {
-      return TaskCall::RefuseAtOnce(node_, context, InvalidRequest("node 0 is nobody: name one"));
+      return TaskCall::RefuseAtOnce(call, InvalidRequest("node 0 is nobody: name one"));
     }
-    return Change(context, {.kind = kind, .node = node, .member = {}}, [](NodeId) {});
+    return Change(call, {.kind = kind, .node = node, .member = {}}, [](NodeId) {});
   }
 
   // The status may be a moment older than the change.

@@ -18,17 +18,15 @@ namespace {
 template <typename Request, typename Response>
 class WriteCall final : public UnaryCall {
  public:
-  static grpc::ServerUnaryReactor* Start(const ServingNode& node,
-                                         grpc::CallbackServerContext& context,
-                                         const Request& request, Response& response) {
-    auto* call = new WriteCall(node, context, response);
-    call->Begin(request);
-    return call;
+  static grpc::ServerUnaryReactor* Start(const Call& call, const Request& request,
+                                         Response& response) {
+    auto* write = new WriteCall(call, response);
+    write->Begin(request);
+    return write;
   }
 
  private:
-  WriteCall(const ServingNode& node, grpc::CallbackServerContext& context, Response& response)
-      : UnaryCall(node, context), response_(response) {}
+  WriteCall(const Call& call, Response& response) : UnaryCall(call), response_(response) {}
 
   void Begin(const Request& request) {
     if (node_.draining.load(std::memory_order_relaxed)) {
@@ -60,18 +58,16 @@ class WriteCall final : public UnaryCall {
 
 class GetCall final : public UnaryCall {
  public:
-  static grpc::ServerUnaryReactor* Start(const ServingNode& node,
-                                         grpc::CallbackServerContext& context,
-                                         const v1::GetRequest& request, v1::GetResponse& response) {
-    auto* call = new GetCall(node, context, request, response);
-    call->Begin();
-    return call;
+  static grpc::ServerUnaryReactor* Start(const Call& call, const v1::GetRequest& request,
+                                         v1::GetResponse& response) {
+    auto* get = new GetCall(call, request, response);
+    get->Begin();
+    return get;
   }
 
  private:
-  GetCall(const ServingNode& node, grpc::CallbackServerContext& context,
-          const v1::GetRequest& request, v1::GetResponse& response)
-      : UnaryCall(node, context), request_(request), response_(response) {}
+  GetCall(const Call& call, const v1::GetRequest& request, v1::GetResponse& response)
+      : UnaryCall(call), request_(request), response_(response) {}
 
   void Begin() {
     if (const auto refusal = CheckKey(request_.key(), node_.limits)) {
@@ -99,7 +95,7 @@ class GetCall final : public UnaryCall {
       response_.set_value(std::move(*read->value));
       response_.set_revision(read->sequence.value);
     }
-    Finish(grpc::Status::OK);
+    Succeed();
   }
 
   const v1::GetRequest& request_;
@@ -113,21 +109,21 @@ class KvService final : public v1::KVService::CallbackService {
 
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const v1::GetRequest* request,
                                 v1::GetResponse* response) override {
-    return GetCall::Start(node_, *context, *request, *response);
+    return GetCall::Start({node_, *context, Method::kGet}, *request, *response);
   }
   grpc::ServerUnaryReactor* Put(grpc::CallbackServerContext* context, const v1::PutRequest* request,
                                 v1::PutResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kPut}, *request, *response);
   }
   grpc::ServerUnaryReactor* Delete(grpc::CallbackServerContext* context,
                                    const v1::DeleteRequest* request,
                                    v1::DeleteResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kDelete}, *request, *response);
   }
   grpc::ServerUnaryReactor* Scan(grpc::CallbackServerContext* context,
                                  const v1::ScanRequest* request,
                                  v1::ScanResponse* response) override {
-    return StartScan(node_, *context, *request, *response);
+    return StartScan({node_, *context, Method::kScan}, *request, *response);
   }
   grpc::ServerWriteReactor<v1::ScanResponse>* ScanStream(grpc::CallbackServerContext* context,
                                                          const v1::ScanRequest* request) override {
@@ -136,29 +132,29 @@ class KvService final : public v1::KVService::CallbackService {
   grpc::ServerUnaryReactor* BatchWrite(grpc::CallbackServerContext* context,
                                        const v1::BatchWriteRequest* request,
                                        v1::BatchWriteResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kBatchWrite}, *request, *response);
   }
   grpc::ServerUnaryReactor* CompareAndSet(grpc::CallbackServerContext* context,
                                           const v1::CompareAndSetRequest* request,
                                           v1::CompareAndSetResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kCompareAndSet}, *request, *response);
   }
   grpc::ServerUnaryReactor* OpenSession(grpc::CallbackServerContext* context,
                                         const v1::OpenSessionRequest* request,
                                         v1::OpenSessionResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kOpenSession}, *request, *response);
   }
   grpc::ServerUnaryReactor* CloseSession(grpc::CallbackServerContext* context,
                                          const v1::CloseSessionRequest* request,
                                          v1::CloseSessionResponse* response) override {
-    return Write(*context, *request, *response);
+    return Write({node_, *context, Method::kCloseSession}, *request, *response);
   }
 
  private:
   template <typename Request, typename Response>
-  grpc::ServerUnaryReactor* Write(grpc::CallbackServerContext& context, const Request& request,
-                                  Response& response) {
-    return WriteCall<Request, Response>::Start(node_, context, request, response);
+  static grpc::ServerUnaryReactor* Write(const UnaryCall::Call& call, const Request& request,
+                                         Response& response) {
+    return WriteCall<Request, Response>::Start(call, request, response);
   }
 
   const ServingNode& node_;

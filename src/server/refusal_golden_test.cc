@@ -7,19 +7,14 @@
 
 #include "golden/golden.h"
 #include "server/refusal.h"
+#include "server/rpc_counts.h"
 
 namespace firn::server {
 namespace {
 
-constexpr const char* kCodeNames[] = {
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED"};
-
 std::string Describe(const Refusal& refusal) {
   const grpc::Status status = StatusOf(refusal);
-  std::string text = kCodeNames[static_cast<std::size_t>(status.error_code())];
+  std::string text(Name(status.error_code()));
   text += "\n  " + status.error_message();
   for (const auto& [name, value] : MetadataOf(refusal)) {
     text += "\n  " + name + ": " + value;

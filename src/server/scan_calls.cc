@@ -21,9 +21,8 @@ PinnedState PinNow(const Replica& replica) {
 
 class ScanCall final : public UnaryCall {
  public:
-  ScanCall(const ServingNode& node, grpc::CallbackServerContext& context,
-           const v1::ScanRequest& request, v1::ScanResponse& response)
-      : UnaryCall(node, context), request_(request), response_(response) {}
+  ScanCall(const Call& call, const v1::ScanRequest& request, v1::ScanResponse& response)
+      : UnaryCall(call), request_(request), response_(response) {}
 
   void Begin() {
     auto plan = PlanOf(request_, node_.limits);
@@ -96,7 +95,7 @@ class ScanCall final : public UnaryCall {
     } else if (pin_ != 0) {
       node_.pins.Finish(pin_);
     }
-    Finish(grpc::Status::OK);
+    Succeed();
   }
 
   // The next page.
@@ -150,13 +149,18 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::ScanResponse> {
   }
 
  private:
-  void Refuse(const Refusal& refusal) { Finish(Refused(context_, refusal)); }
+  void Count(grpc::StatusCode code) { node_.counts.Count(Method::kScanStream, code); }
+  void Refuse(const Refusal& refusal) {
+    Count(refusal.code);
+    Finish(Refused(context_, refusal));
+  }
 
   void Open() {
     if (fate_ != Fate::kDone) {
       return Refuse(RefusalOf(fate_, Asked::kRead, LeaderOf(node_.replica)));
     }
     if (plan_.is_empty()) {
+      Count(grpc::StatusCode::OK);
       return Finish(grpc::Status::OK);
     }
     state_ = PinNow(node_.replica);
@@ -178,6 +182,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::ScanResponse> {
       StartWrite(&page_);
     } else {
       is_last_ = true;
+      Count(grpc::StatusCode::OK);
       StartWriteAndFinish(&page_, {}, grpc::Status::OK);
     }
   }
@@ -224,11 +229,11 @@ void AwaitFreshness(Replica& replica, const v1::Consistency& consistency,
   }
 }
 
-grpc::ServerUnaryReactor* StartScan(const ServingNode& node, grpc::CallbackServerContext& context,
-                                    const v1::ScanRequest& request, v1::ScanResponse& response) {
-  auto* call = new ScanCall(node, context, request, response);
-  call->Begin();
-  return call;
+grpc::ServerUnaryReactor* StartScan(const UnaryCall::Call& call, const v1::ScanRequest& request,
+                                    v1::ScanResponse& response) {
+  auto* scan = new ScanCall(call, request, response);
+  scan->Begin();
+  return scan;
 }
 
 grpc::ServerWriteReactor<v1::ScanResponse>* StartScanStream(const ServingNode& node,

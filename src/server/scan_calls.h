@@ -8,6 +8,7 @@
 
 #include "firn/v1/kv.pb.h"
 #include "server/serving_node.h"
+#include "server/unary_call.h"
 
 namespace firn::server {
 
@@ -15,8 +16,8 @@ namespace firn::server {
 void AwaitFreshness(Replica& replica, const v1::Consistency& consistency,
                     const std::function<void(Fate)>& reply);
 
-grpc::ServerUnaryReactor* StartScan(const ServingNode& node, grpc::CallbackServerContext& context,
-                                    const v1::ScanRequest& request, v1::ScanResponse& response);
+grpc::ServerUnaryReactor* StartScan(const UnaryCall::Call& call, const v1::ScanRequest& request,
+                                    v1::ScanResponse& response);
 grpc::ServerWriteReactor<v1::ScanResponse>* StartScanStream(const ServingNode& node,
                                                             grpc::CallbackServerContext& context,
                                                             const v1::ScanRequest& request);

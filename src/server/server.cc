@@ -19,6 +19,7 @@
 #include "server/cluster_client.h"
 #include "server/cluster_service.h"
 #include "server/grpc_server.h"
+#include "server/http/http_server.h"
 #include "server/join_file.h"
 #include "server/kv_service.h"
 #include "server/log.h"
@@ -33,6 +34,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr const char* kDurability = "disk";
 constexpr milliseconds kWatchInterval{50};
 constexpr milliseconds kSweepInterval{1'000};
 constexpr milliseconds kHandOverMax{2'000};
@@ -100,6 +102,8 @@ class Server::Node {
   Result<void> StartReplica(const NodeSetup& setup, const std::string& peer_address);
   Result<void> StartServices(std::unique_ptr<ClientListener> listener);
   Result<std::unique_ptr<ClusterClient>> ClientOf(const std::string& endpoint) const;
+  Result<void> StartPages(const std::string& listen);
+  NodeReport Report() const;
   Result<void> SeekPromotion();
   void SeekUntilPromoted(const std::string& through);
   void Watch();
@@ -116,6 +120,7 @@ class Server::Node {
   PageTokenSeal seal_;
   ScanPins pins_;
   StreamWatch streams_;
+  RpcCounts counts_;
   std::atomic<bool> stopping_{false};  // Health says so.
   std::atomic<bool> draining_{false};  // Nothing new is begun.
   std::unique_ptr<PeerTransport> transport_;
@@ -125,6 +130,7 @@ class Server::Node {
   std::unique_ptr<WorkerPool> workers_;
   std::optional<ServingNode> serving_;
   std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<HttpServer> http_;
   std::unique_ptr<ClusterClient> cluster_;
   std::unique_ptr<WorkerPool> promoter_;
   std::vector<TimerId> timers_;
@@ -142,6 +148,7 @@ Server::Node::~Node() {
   if (status_watch_) {
     status_watch_->End();
   }
+  http_.reset();
   grpc_.reset();
   workers_.reset();
   chores_.reset();
@@ -166,8 +173,10 @@ Result<void> Server::Node::Start() {
     FIRN_TRY(StartReplica(setup, peer_port.address()));
   }
   FIRN_TRY(StartServices(std::move(listener)));
-  FIRN_TRY(WriteAddressesFile(config_.data,
-                              {.client = addresses_.client, .peer = addresses_.peer, .http = ""}));
+  FIRN_TRY(StartPages(WithFormerPort(config_.http_listen, former.http)));
+  FIRN_TRY(WriteAddressesFile(
+      config_.data,
+      {.client = addresses_.client, .peer = addresses_.peer, .http = addresses_.http}));
   return SeekPromotion();
 }
 
@@ -248,13 +257,14 @@ Result<void> Server::Node::StartServices(std::unique_ptr<ClientListener> listene
                                .streams = streams_,
                                .status_watch = *status_watch_,
                                .seal = seal_,
+                               .counts = counts_,
                                .draining = draining_});
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(MakeKvService(*serving_));
   services.push_back(MakeStorageService(*serving_));
   services.push_back(MakeClusterService(
       *serving_,
-      {.version = FIRN_VERSION, .durability = "disk", .clock = clock_, .started = started_}));
+      {.version = FIRN_VERSION, .durability = kDurability, .clock = clock_, .started = started_}));
   FIRN_TRY_ASSIGN(grpc_, GrpcServer::Start({.listener = std::move(listener),
                                             .services = std::move(services),
                                             .limits = config_.limits,
@@ -269,6 +279,33 @@ Result<void> Server::Node::StartServices(std::unique_ptr<ClientListener> listene
     streams_.Sweep();
   }));
   return {};
+}
+
+Result<void> Server::Node::StartPages(const std::string& listen) {
+  if (listen.empty()) {
+    return {};
+  }
+  FIRN_TRY_ASSIGN(http_,
+                  HttpServer::Start({.listen = listen, .report = [this] { return Report(); }}));
+  addresses_.http = http_->address();
+  return {};
+}
+
+NodeReport Server::Node::Report() const {
+  const std::shared_ptr<Engine> engine = replica_->engine();
+  const ClientListener::Statistics connections = grpc_->GetListenerStatistics();
+  return {.version = FIRN_VERSION,
+          .durability = kDurability,
+          .identity = identity(),
+          .uptime = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now() - started_),
+          .is_draining = stopping_.load(),
+          .replica = replica_->Status(),
+          .engine = engine->GetStatistics(),
+          .levels = engine->Levels(),
+          .peers = transport_->Statistics(),
+          .rpc = {.calls = counts_.All(),
+                  .connections_accepted = connections.accepted,
+                  .connections_refused = connections.refused}};
 }
 
 // A node that joined is a learner until it has caught up; it asks for its vote itself, also after a

@@ -234,6 +234,14 @@ TEST_F(WholeServerTest, MembersThatMakeNoSenseAreRefused) {
             StatusCode::FAILED_PRECONDITION);
 }
 
+TEST_F(WholeServerTest, ThePagesHaveAPortOfTheirOwn) {
+  config_.http_listen = "127.0.0.1:0";
+  Start();
+  Put("k", "v");
+  EXPECT_NE(server_->addresses().http, "");
+  EXPECT_NE(server_->addresses().http, server_->addresses().client);
+}
+
 TEST_F(WholeServerTest, TheStoreIsFlushedAndCompactedOnRequest) {
   config_.engine.auto_compaction = false;
   Start();

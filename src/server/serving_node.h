@@ -10,6 +10,7 @@
 #include "server/limits.h"
 #include "server/page_token.h"
 #include "server/refusal.h"
+#include "server/rpc_counts.h"
 #include "server/scan_pins.h"
 #include "server/status_watch.h"
 #include "server/stream_watch.h"
@@ -26,6 +27,7 @@ struct ServingNode {
   StreamWatch& streams;
   StatusWatch& status_watch;
   const PageTokenSeal& seal;
+  RpcCounts& counts;
   const std::atomic<bool>& draining;  // Nothing new is begun.
 
   NodeId id() const { return replica.identity().node; }

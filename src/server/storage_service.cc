@@ -58,7 +58,7 @@ class StorageService final : public v1::StorageService::CallbackService {
   grpc::ServerUnaryReactor* FlushMemTable(grpc::CallbackServerContext* context,
                                           const v1::FlushMemTableRequest*,
                                           v1::FlushMemTableResponse* response) override {
-    return TaskCall::RunChore(node_, *context,
+    return TaskCall::RunChore({node_, *context, Method::kFlushMemTable},
                               [this, response] { return Flush(node_.replica, *response); });
   }
 
@@ -68,19 +68,19 @@ class StorageService final : public v1::StorageService::CallbackService {
     constexpr auto kLevelMax = static_cast<std::uint32_t>(kLevelCount - 2);
     if (request->level() > kLevelMax) {
       return TaskCall::RefuseAtOnce(
-          node_, *context,
+          {node_, *context, Method::kTriggerCompaction},
           InvalidRequest("level " + std::to_string(request->level()) +
                          " has none below it: name one from 0 to " + std::to_string(kLevelMax)));
     }
-    return TaskCall::RunChore(node_, *context, [this, request, response] {
-      return Compact(node_.replica, *request, *response);
-    });
+    return TaskCall::RunChore(
+        {node_, *context, Method::kTriggerCompaction},
+        [this, request, response] { return Compact(node_.replica, *request, *response); });
   }
 
   grpc::ServerUnaryReactor* GetLevels(grpc::CallbackServerContext* context,
                                       const v1::GetLevelsRequest*,
                                       v1::GetLevelsResponse* response) override {
-    return TaskCall::Run(node_, *context, [this, response]() -> Ended {
+    return TaskCall::Run({node_, *context, Method::kGetLevels}, [this, response]() -> Ended {
       Describe(node_.replica.engine()->Levels(), *response);
       return std::nullopt;
     });
@@ -89,7 +89,7 @@ class StorageService final : public v1::StorageService::CallbackService {
   grpc::ServerUnaryReactor* GetStorageStats(grpc::CallbackServerContext* context,
                                             const v1::GetStorageStatsRequest*,
                                             v1::GetStorageStatsResponse* response) override {
-    return TaskCall::Run(node_, *context, [this, response]() -> Ended {
+    return TaskCall::Run({node_, *context, Method::kGetStorageStats}, [this, response]() -> Ended {
       const std::shared_ptr<Engine> engine = node_.replica.engine();
       Describe(engine->GetStatistics(), *response);
       response->set_space_amplification(SpaceAmplification(engine->Levels()));

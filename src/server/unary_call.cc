@@ -23,30 +23,28 @@ bool MayForward(const grpc::CallbackServerContext& context) {
   return found == metadata.end() || found->second != "no";
 }
 
-grpc::ServerUnaryReactor* TaskCall::Run(const ServingNode& node,
-                                        grpc::CallbackServerContext& context, Task task) {
-  auto* call = new TaskCall(node, context, std::move(task));
-  node.workers.Post([call] { call->Perform(); });
-  return call;
+grpc::ServerUnaryReactor* TaskCall::Run(const Call& call, Task task) {
+  auto* task_call = new TaskCall(call, std::move(task));
+  call.node.workers.Post([task_call] { task_call->Perform(); });
+  return task_call;
 }
 
-grpc::ServerUnaryReactor* TaskCall::RunChore(const ServingNode& node,
-                                             grpc::CallbackServerContext& context, Task task) {
-  auto* call = new TaskCall(node, context, std::move(task));
+grpc::ServerUnaryReactor* TaskCall::RunChore(const Call& call, Task task) {
+  const ServingNode& node = call.node;
+  auto* task_call = new TaskCall(call, std::move(task));
   if (node.draining.load(std::memory_order_relaxed)) {
-    call->Refuse(Draining());
-  } else if (!node.chores.PostUnlessBusy(node.limits.chores_max, [call] { call->Perform(); })) {
-    call->Refuse(Overloaded("too many flushes and compactions wait", kChoreRetryMs));
+    task_call->Refuse(Draining());
+  } else if (!node.chores.PostUnlessBusy(node.limits.chores_max,
+                                         [task_call] { task_call->Perform(); })) {
+    task_call->Refuse(Overloaded("too many flushes and compactions wait", kChoreRetryMs));
   }
-  return call;
+  return task_call;
 }
 
-grpc::ServerUnaryReactor* TaskCall::RefuseAtOnce(const ServingNode& node,
-                                                 grpc::CallbackServerContext& context,
-                                                 const Refusal& refusal) {
-  auto* call = new TaskCall(node, context, {});
-  call->Refuse(refusal);
-  return call;
+grpc::ServerUnaryReactor* TaskCall::RefuseAtOnce(const Call& call, const Refusal& refusal) {
+  auto* task_call = new TaskCall(call, {});
+  task_call->Refuse(refusal);
+  return task_call;
 }
 
 void TaskCall::Perform() {

@@ -25,18 +25,26 @@ grpc::Status Refused(grpc::CallbackServerContext& context, const Refusal& refusa
 bool MayForward(const grpc::CallbackServerContext& context);
 
 class UnaryCall : public grpc::ServerUnaryReactor {
+ public:
+  struct Call {
+    const ServingNode& node;
+    grpc::CallbackServerContext& context;
+    Method method;  // Counted when it ends.
+  };
+
  protected:
-  UnaryCall(const ServingNode& node, grpc::CallbackServerContext& context)
-      : node_(node), context_(context) {}
+  explicit UnaryCall(const Call& call)
+      : node_(call.node), context_(call.context), method_(call.method) {}
 
   // Each ends the call.
-  void Refuse(const Refusal& refusal) { Finish(Refused(context_, refusal)); }
+  void Succeed() { End(grpc::Status::OK); }
+  void Refuse(const Refusal& refusal) { End(Refused(context_, refusal)); }
   void Refuse(Fate fate, Asked asked) { Refuse(RefusalOf(fate, asked, LeaderOf(node_.replica))); }
   void Conclude(const std::optional<Refusal>& refusal) {
     if (refusal) {
       Refuse(*refusal);
     } else {
-      Finish(grpc::Status::OK);
+      Succeed();
     }
   }
 
@@ -44,7 +52,13 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   grpc::CallbackServerContext& context_;
 
  private:
+  void End(const grpc::Status& status) {
+    node_.counts.Count(method_, status.error_code());
+    Finish(status);
+  }
   void OnDone() final { const std::unique_ptr<UnaryCall> ends(this); }
+
+  const Method method_;
 };
 
 // Does its work in one go on a thread of a pool.
@@ -54,18 +68,13 @@ class TaskCall final : public UnaryCall {
   using Task = std::function<std::optional<Refusal>()>;
 
   // Short work, on the workers.
-  static grpc::ServerUnaryReactor* Run(const ServingNode& node,
-                                       grpc::CallbackServerContext& context, Task task);
+  static grpc::ServerUnaryReactor* Run(const Call& call, Task task);
   // Long work, after other long work; refused when too much of it waits or the node is draining.
-  static grpc::ServerUnaryReactor* RunChore(const ServingNode& node,
-                                            grpc::CallbackServerContext& context, Task task);
-  static grpc::ServerUnaryReactor* RefuseAtOnce(const ServingNode& node,
-                                                grpc::CallbackServerContext& context,
-                                                const Refusal& refusal);
+  static grpc::ServerUnaryReactor* RunChore(const Call& call, Task task);
+  static grpc::ServerUnaryReactor* RefuseAtOnce(const Call& call, const Refusal& refusal);
 
  private:
-  TaskCall(const ServingNode& node, grpc::CallbackServerContext& context, Task task)
-      : UnaryCall(node, context), task_(std::move(task)) {}
+  TaskCall(const Call& call, Task task) : UnaryCall(call), task_(std::move(task)) {}
   void Perform();
 
   const Task task_;
