@@ -160,10 +160,10 @@ void AddLevels(Families& all, const std::vector<LevelInfo>& levels) {
   }
 }
 
-template <typename Cause, std::size_t kCount>
-void AddByCause(Families& all, const std::array<std::uint64_t, kCount>& counts, Labels labels = {},
-                std::size_t first = 0) {
-  for (std::size_t i = 0; i < kCount; ++i) {
+template <typename Cause, std::size_t Count>
+void AddByCause(Families& all, const std::array<std::uint64_t, Count>& counts,
+                const Labels& labels = {}, std::size_t first = 0) {
+  for (std::size_t i = 0; i < Count; ++i) {
     Labels with_cause = labels;
     with_cause.push_back({"cause", std::string(Name(static_cast<Cause>(i + first)))});
     all.Sample(counts[i], std::move(with_cause));
