@@ -8,8 +8,8 @@
 
 #include "server/client_listener.h"
 #include "server/connection_ledger.h"
+#include "server/server_testing.h"
 #include "server/socket_address.h"
-#include "server/testing_server.h"
 
 namespace firn::server {
 namespace {

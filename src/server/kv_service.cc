@@ -70,6 +70,9 @@ class GetCall final : public UnaryCall {
       : UnaryCall(call), request_(request), response_(response) {}
 
   void Begin() {
+    if (node_.draining.load(std::memory_order_relaxed)) {
+      return Refuse(Draining());
+    }
     if (const auto refusal = CheckKey(request_.key(), node_.limits)) {
       return Refuse(*refusal);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "server/testing_server.h"
+#include "server/server_testing.h"
 
 namespace firn::server {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How often each method of the services has ended, and how. Counting is one atomic addition.
-// Thread-safe.
+// How often each method of the services has ended, and how, and how many calls are under way.
+// Counting is one atomic addition. Thread-safe.
 #pragma once
 
 #include <grpcpp/support/status_code_enum.h>
@@ -50,12 +50,17 @@ class RpcCounts {
     counts_[static_cast<std::size_t>(method)][status < kStatusCount ? status : 2].fetch_add(
         1, std::memory_order_relaxed);
   }
+  // A call has begun, and gRPC is done with it.
+  void Begin() { under_way_.fetch_add(1, std::memory_order_relaxed); }
+  void Done() { under_way_.fetch_sub(1, std::memory_order_relaxed); }
+  std::int64_t under_way() const { return under_way_.load(std::memory_order_relaxed); }
   // Those that are not 0, by the names of method and status.
   std::map<std::pair<std::string, std::string>, std::uint64_t> All() const;
 
  private:
   static constexpr std::size_t kStatusCount = 17;
 
+  std::atomic<std::int64_t> under_way_{0};
   std::array<std::array<std::atomic<std::uint64_t>, kStatusCount>, kMethodCount> counts_{};
 };
 

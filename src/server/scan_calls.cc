@@ -25,6 +25,9 @@ class ScanCall final : public UnaryCall {
       : UnaryCall(call), request_(request), response_(response) {}
 
   void Begin() {
+    if (node_.draining.load(std::memory_order_relaxed)) {
+      return Refuse(Draining());
+    }
     auto plan = PlanOf(request_, node_.limits);
     if (const auto* refusal = std::get_if<Refusal>(&plan)) {
       return Refuse(*refusal);
@@ -124,7 +127,9 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::ScanResponse> {
  public:
   StreamCall(const ServingNode& node, grpc::CallbackServerContext& context,
              const v1::ScanRequest& request)
-      : node_(node), context_(context), request_(request) {}
+      : node_(node), context_(context), request_(request) {
+    node_.counts.Begin();
+  }
 
   void Begin() {
     if (node_.draining.load(std::memory_order_relaxed)) {
@@ -203,6 +208,7 @@ class StreamCall final : public grpc::ServerWriteReactor<v1::ScanResponse> {
     if (watched_) {
       node_.streams.Remove(*watched_);
     }
+    node_.counts.Done();
     node_.workers.Post([this] { const std::unique_ptr<StreamCall> ends(this); });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
-#include "server/testing_server.h"
+#include "server/server_testing.h"
 
 namespace firn::server {
 namespace {

@@ -38,6 +38,9 @@ constexpr const char* kDurability = "disk";
 constexpr milliseconds kWatchInterval{50};
 constexpr milliseconds kSweepInterval{1'000};
 constexpr milliseconds kHandOverMax{2'000};
+constexpr milliseconds kLookInterval{5};
+// For clients to take the last answers and to hear that the connection ends.
+constexpr milliseconds kFarewell{250};
 constexpr std::size_t kWorkersMin = 4;
 
 std::string Told(const std::string& advertised, const std::string& bound) {
@@ -108,6 +111,7 @@ class Server::Node {
   void SeekUntilPromoted(const std::string& through);
   void Watch();
   void HandOver();
+  void AwaitCalls();
   void StopTimers();
 
   const Config config_;
@@ -388,6 +392,21 @@ void Server::Node::HandOver() {
       has_moved ? "leadership was handed over" : "nobody took over the leadership in time");
 }
 
+// gRPC's own shutdown waits for connections, also of clients that are idle and do not look, so what
+// matters is waited for here. A compaction that was asked for may take minutes; closing the store
+// ends it.
+void Server::Node::AwaitCalls() {
+  const std::chrono::nanoseconds limit = clock_.Now() + config_.drain;
+  while (counts_.under_way() > 0 && clock_.Now() < limit) {
+    scheduler_->Pause(kLookInterval);
+  }
+  if (counts_.under_way() > 0) {
+    Log(LogLevel::kWarning, "calls are cut short",
+        {{"under_way", std::to_string(counts_.under_way())}});
+    static_cast<void>(replica_->engine()->Close());
+  }
+}
+
 Result<void> Server::Node::Drain() {
   stopping_.store(true);
   grpc_->SetServing(false);
@@ -398,12 +417,8 @@ Result<void> Server::Node::Drain() {
   HandOver();
   draining_.store(true);
   pins_.Clear();
-  // A compaction that was asked for may take minutes; closing the store ends it.
-  const TimerId hurry = scheduler_->Every(config_.drain + kWatchInterval, [this] {
-    workers_->Post([engine = replica_->engine()] { static_cast<void>(engine->Close()); });
-  });
-  grpc_->Shutdown(config_.drain);
-  scheduler_->Cancel(hurry);
+  AwaitCalls();
+  grpc_->Shutdown(kFarewell);
   const Result<FlushResult> flushed = replica_->engine()->Flush();
   if (!flushed && flushed.error().code != ErrorCode::kClosed) {
     return flushed.error();

@@ -6,7 +6,7 @@
 #include <future>
 
 #include "server/join_file.h"
-#include "server/testing_server.h"
+#include "server/server_testing.h"
 
 namespace firn::server {
 namespace {

@@ -34,7 +34,9 @@ class UnaryCall : public grpc::ServerUnaryReactor {
 
  protected:
   explicit UnaryCall(const Call& call)
-      : node_(call.node), context_(call.context), method_(call.method) {}
+      : node_(call.node), context_(call.context), method_(call.method) {
+    node_.counts.Begin();
+  }
 
   // Each ends the call.
   void Succeed() { End(grpc::Status::OK); }
@@ -56,7 +58,10 @@ class UnaryCall : public grpc::ServerUnaryReactor {
     node_.counts.Count(method_, status.error_code());
     Finish(status);
   }
-  void OnDone() final { const std::unique_ptr<UnaryCall> ends(this); }
+  void OnDone() final {
+    node_.counts.Done();
+    const std::unique_ptr<UnaryCall> ends(this);
+  }
 
   const Method method_;
 };
