@@ -152,12 +152,12 @@ class GrpcTransport final : public Transport {
     if (!pending_->Add(flight.get())) {
       flight->context.TryCancel();
     }
-    stub->UnaryCall(&flight->context, sending.path, grpc::StubOptions(), &flight->request,
-                    &flight->response,
-                    [flight, pending = pending_, done = std::move(done)](grpc::Status status) {
-                      pending->Remove(flight.get());
-                      done(AttemptOf(status, *flight));
-                    });
+    stub->UnaryCall(
+        &flight->context, sending.path, grpc::StubOptions(), &flight->request, &flight->response,
+        [flight, pending = pending_, done = std::move(done)](const grpc::Status& status) {
+          pending->Remove(flight.get());
+          done(AttemptOf(status, *flight));
+        });
   }
 
   void CancelAll() override {

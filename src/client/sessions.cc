@@ -20,8 +20,8 @@ bool Sessions::Serve(std::vector<Grant>& grants) {
   return false;
 }
 
-void Sessions::Hand(std::vector<Grant> grants, bool must_open) {
-  for (Grant& grant : grants) {
+void Sessions::Hand(const std::vector<Grant>& grants, bool must_open) {
+  for (const Grant& grant : grants) {
     grant.taker(grant.tag);
   }
   if (must_open) {
@@ -37,7 +37,7 @@ void Sessions::Take(Taker taker) {
     waiting_.push_back(std::move(taker));
     must_open = Serve(grants);
   }
-  Hand(std::move(grants), must_open);
+  Hand(grants, must_open);
 }
 
 void Sessions::Return(const RequestTag& tag) {
@@ -50,7 +50,7 @@ void Sessions::Return(const RequestTag& tag) {
     in_use_.erase(tag.sequence);
     Serve(grants);
   }
-  Hand(std::move(grants), false);
+  Hand(grants, false);
 }
 
 void Sessions::Opened(const Reply<std::uint64_t>& session) {
@@ -70,7 +70,7 @@ void Sessions::Opened(const Reply<std::uint64_t>& session) {
       waiting_.clear();
     }
   }
-  Hand(std::move(grants), false);
+  Hand(grants, false);
 }
 
 void Sessions::Expired(std::uint64_t session) {
@@ -84,7 +84,7 @@ void Sessions::Expired(std::uint64_t session) {
     session_ = 0;
     must_open = Serve(grants);
   }
-  Hand(std::move(grants), must_open);
+  Hand(grants, must_open);
 }
 
 std::uint64_t Sessions::current() const {

@@ -53,7 +53,7 @@ class Sessions {
   };
   // Serves those who wait, as far as the window allows; says whether a session has to be opened.
   bool Serve(std::vector<Grant>& grants) FIRN_REQUIRES(mutex_);
-  void Hand(std::vector<Grant> grants, bool must_open) FIRN_EXCLUDES(mutex_);
+  void Hand(const std::vector<Grant>& grants, bool must_open) FIRN_EXCLUDES(mutex_);
 
   const std::function<void()> open_;
   mutable Mutex mutex_;
