@@ -148,6 +148,7 @@ TEST_F(StateMachineTest, ConditionsSeeEarlierCommandsOfTheirGroup) {
       log_.Group({WriteOf(a, {}, absent), WriteOf(b, {}, absent), WriteOf(b, {}, is_a),
                   WriteOf(a, {}, is_a), WriteOf(remove), WriteOf(a, {}, absent)}));
   std::vector<bool> applied;
+  applied.reserve(outcomes.size());
   for (const Outcome& outcome : outcomes) {
     applied.push_back(outcome.code == Outcome::Code::kApplied);
   }

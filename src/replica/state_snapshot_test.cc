@@ -280,8 +280,9 @@ TEST(Auditor, ANodeWhoseRowsHaveChangedStopsItself) {
   // Behind the back of the log: a value under an old revision of its own.
   std::string operations;
   EncodePut(operations, "key0", "flipped");
+  const std::string state = Encode(node.machine().state());
   const ReplicaWrite replica{.first_sequence = {(node.driver().applied().value << 16) + 60'000},
-                             .state = Encode(node.machine().state())};
+                             .state = state};
   CommitRequest request;
   request.operations = operations;
   request.operation_count = 1;

@@ -108,7 +108,7 @@ class Search {
 
 Verdict CheckLinearizable(std::vector<Operation> operations) {
   DropUnseen(operations);
-  std::ranges::stable_sort(operations, {}, &Operation::start);
+  std::ranges::sort(operations, {}, &Operation::start);
   return Search(std::move(operations)).Run();
 }
 
