@@ -16,9 +16,8 @@ if(FIRN_SANITIZE)
     -fsanitize=${FIRN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(firn_build_flags INTERFACE -fsanitize=${FIRN_SANITIZE})
 endif()
-if(FIRN_FUZZ)
-  target_compile_options(firn_build_flags INTERFACE -fsanitize=fuzzer-no-link)
-endif()
+# The parts that parse bytes from outside are the ones whose branches guide the fuzzer.
+set(FIRN_FUZZED_PARTS wal table version node replica peer)
 
 # firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
 # library of its own. USES are the folders below it; that nothing else is included is checked by
@@ -30,6 +29,9 @@ function(firn_part name)
   target_include_directories(firn_${name} PUBLIC
     ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(firn_${name} PRIVATE firn_build_flags PUBLIC ${PART_LINKS})
+  if(FIRN_FUZZ AND name IN_LIST FIRN_FUZZED_PARTS)
+    target_compile_options(firn_${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
   foreach(used IN LISTS PART_USES)
     target_link_libraries(firn_${name} PUBLIC firn_${used})
   endforeach()
