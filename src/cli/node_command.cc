@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Signals that end the node are blocked from the start, in every thread, and read from a
-// descriptor: no handler runs, and none interrupts a write half done.
-#include <sys/signalfd.h>
+// Signals that end the node show on a descriptor that the conversation watches.
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
 #include <cstdio>
-#include <system_error>
 
 #include "base/propagate.h"
 #include "base/random.h"
@@ -17,44 +12,10 @@
 #include "node/data_directory.h"
 #include "node/handlers.h"
 #include "node/stdio_loop.h"
+#include "server/stop_signals.h"
 
 namespace firn::cli {
 namespace {
-
-// Readable when one of the signals that end a node has come.
-class StopSignals {
- public:
-  StopSignals() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-      sigaddset(&signals, signal);
-    }
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    descriptor_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
-    error_ = errno;
-    // A reader that goes away shows as a failed write.
-    std::signal(SIGPIPE, SIG_IGN);
-  }
-  ~StopSignals() {
-    if (descriptor_ >= 0) {
-      ::close(descriptor_);
-    }
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
-  Result<int> descriptor() const {
-    if (descriptor_ < 0) {
-      return Error{ErrorCode::kIo, "signalfd: " + std::generic_category().message(error_)};
-    }
-    return descriptor_;
-  }
-
- private:
-  int descriptor_ = -1;
-  int error_ = 0;
-};
 
 void Report(const std::string& what) { std::fprintf(stderr, "firn node: %s\n", what.c_str()); }
 
@@ -82,8 +43,8 @@ Result<void> RunIn(node::DataDirectory directory, const std::shared_ptr<FileSyst
 }
 
 Result<void> Run(const std::string& directory) {
-  const StopSignals signals;
-  FIRN_TRY_ASSIGN(const int stop, signals.descriptor());
+  FIRN_TRY_ASSIGN(const server::StopSignals signals, server::StopSignals::Install());
+  const int stop = signals.descriptor();
   const std::shared_ptr<FileSystem> files = PosixFileSystem();
   if (!directory.empty()) {
     return RunIn(node::DataDirectory::Named(directory), files, stop);

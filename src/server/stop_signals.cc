@@ -46,7 +46,7 @@ Result<StopSignals> StopSignals::Install() {
   action.sa_handler = OnSignal;
   action.sa_flags = SA_ONSTACK | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     if (::sigaction(signal, &action, nullptr) != 0) {
       return posix::SystemError("handle", "signals", errno);
     }

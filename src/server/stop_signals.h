@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What ends a server from outside (SIGTERM, SIGINT) or from inside, as something one thread can
-// wait for. Handlers write to a pipe and run on the alternate stack, as the Go runtime in the
-// process demands; descriptors of signals do not work beside it. A second signal ends the process
-// at once.
+// What ends a program from outside (SIGTERM, SIGINT, SIGHUP) or from inside, as something one
+// thread can wait for. Handlers write to a pipe and run on the alternate stack, as the Go runtime
+// in the process demands; descriptors of signals do not work beside it. A second signal ends the
+// process at once.
 //
 // One object in a process.
 #pragma once
@@ -25,6 +25,8 @@ class StopSignals {
   };
   // Blocks until there is a reason to end.
   Reason Await();
+  // Readable when there is one.
+  int descriptor() const { return read_.get(); }
   // Whether Await would return at once. Thread-safe.
   bool HasReason() const;
   // Ends the wait. Thread-safe.
