@@ -62,6 +62,11 @@ class CheckpointSource {
   // Entries after it must be kept. Nothing: no peer needs any.
   std::optional<LogIndex> pinned() const;
   bool is_serving() const { return !served_.empty(); }
+  // The peer was told of a checkpoint and has not reported it in place.
+  bool IsAwaitedBy(NodeId peer) const {
+    const auto served = served_.find(peer);
+    return served != served_.end() && !served->second.is_in_place;
+  }
 
  private:
   struct Checkpoint {

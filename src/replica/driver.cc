@@ -307,6 +307,15 @@ void Driver::TransferLeadership(NodeId to) {
   }
 }
 
+// A snapshot message may be among what was lost. A peer that has it goes on fetching; told of the
+// same checkpoint again, it takes that for the same.
+void Driver::PeerUnreachable(NodeId peer) {
+  raft_->ReportUnreachable(peer);
+  if (source_.IsAwaitedBy(peer)) {
+    raft_->ReportSnapshot(peer, false);
+  }
+}
+
 void Driver::NoteProgress() {
   progress_.clear();
   if (is_leader()) {

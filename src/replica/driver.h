@@ -87,7 +87,7 @@ class Driver final : private RaftStorage {
   void ChangeMembership(const MembershipRequest& request,
                         std::function<void(const MembershipReply&)> reply);
   void TransferLeadership(NodeId to);  // 0: the voter that is furthest.
-  void PeerUnreachable(NodeId peer) { raft_->ReportUnreachable(peer); }
+  void PeerUnreachable(NodeId peer);
 
   // Does all there is to do and does not wait. An error is final: the node must stop.
   Result<void> Turn();

@@ -15,6 +15,9 @@ namespace firn {
 using std::chrono::nanoseconds;
 namespace {
 
+// Of peers, which a node that is busy with its disk may take a while to read.
+constexpr std::size_t kReceivedBytesMax = std::size_t{64} << 20;
+
 std::vector<MemberStatus> DescribeMembers(const ReplicaState& state,
                                           const std::vector<PeerProgress>& progress) {
   std::vector<MemberStatus> members;
@@ -128,9 +131,15 @@ void Replica::TransferLeadership(NodeId to) {
 }
 
 void Replica::Receive(NodeId from, PeerMessageKind kind, std::string bytes) {
-  Enqueue([from, kind, bytes = std::move(bytes)](Driver& driver) {
+  MutexLock lock(mutex_);
+  if (stopped_ || received_bytes_ > kReceivedBytesMax) {
+    return;
+  }
+  received_bytes_ += bytes.size();
+  inputs_.push_back([from, kind, bytes = std::move(bytes)](Driver& driver) {
     driver.Receive(from, kind, bytes);
   });
+  changed_.NotifyAll();
 }
 
 void Replica::PeerUnreachable(NodeId peer) {
@@ -220,6 +229,7 @@ bool Replica::Await(nanoseconds tick_due, std::vector<Input>& inputs) {
   }
   woken_ = false;
   std::swap(inputs, inputs_);
+  received_bytes_ = 0;
   return true;
 }
 

@@ -76,7 +76,7 @@ class Replica {
                         const std::function<void(const MembershipReply&)>& reply);
   // To node 0: the voter that is furthest. Whether it has happened shows in the status.
   void TransferLeadership(NodeId to);
-  // What a peer has sent.
+  // What a peer has sent. Dropped, like a message that the network lost, while too much waits.
   void Receive(NodeId from, PeerMessageKind kind, std::string bytes);
   // Nothing reaches this peer at the moment.
   void PeerUnreachable(NodeId peer);
@@ -116,6 +116,7 @@ class Replica {
   bool stopped_ FIRN_GUARDED_BY(mutex_) = false;    // Inputs are refused.
   bool has_ended_ FIRN_GUARDED_BY(mutex_) = false;  // The task has nothing more to do.
   std::vector<Input> inputs_ FIRN_GUARDED_BY(mutex_);
+  std::size_t received_bytes_ FIRN_GUARDED_BY(mutex_) = 0;  // Of messages in inputs_.
   ReplicaStatus status_ FIRN_GUARDED_BY(mutex_);
   std::shared_ptr<Engine> engine_ FIRN_GUARDED_BY(mutex_);
 };

@@ -333,10 +333,19 @@ class TestCluster {
       const auto to = nodes_.find(letter.message.to);
       if (to == nodes_.end() || !to->second->is_up() || IsIsolated(letter.from) ||
           IsIsolated(letter.message.to) || cut.contains({letter.from, letter.message.to})) {
+        NoteUnreachable(letter);
         continue;
       }
       to->second->driver().Receive(letter.from, letter.message.kind, letter.message.bytes);
       Turn(*to->second);
+    }
+  }
+
+  // A transport notices now and then that its messages go nowhere.
+  void NoteUnreachable(const Letter& letter) {
+    const auto from = nodes_.find(letter.from);
+    if (from != nodes_.end() && from->second->is_up() && random_.OneIn(8)) {
+      from->second->driver().PeerUnreachable(letter.message.to);
     }
   }
 
