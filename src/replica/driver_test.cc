@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "replica/testing_client.h"
+#include "replica/client_testing.h"
 
 namespace firn {
 namespace {

@@ -3,7 +3,7 @@
 // Whole states on their way from node to node, and nodes that come and go.
 #include <gtest/gtest.h>
 
-#include "replica/testing_client.h"
+#include "replica/client_testing.h"
 
 namespace firn {
 namespace {
