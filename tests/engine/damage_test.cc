@@ -51,7 +51,7 @@ class DamageTrial {
   const Tally& tally() const { return tally_; }
 
   void Try(const Damage& damage) {
-    if (testing::Test::HasFailure() || (kIsSanitized && !random_.OneIn(4))) {
+    if (testing::Test::HasFailure() || (kIsSanitized && !random_.OneIn(8))) {
       return;
     }
     SCOPED_TRACE(damage.what);
