@@ -14,7 +14,7 @@
 #include "cli/notation.h"
 #include "client/client.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library chose its name.
 class App;
 }
 

@@ -51,6 +51,7 @@ struct Program {
 
 Result<pid_t> Spawn(Program program) {
   std::vector<char*> words;
+  words.reserve(program.words.size() + 1);
   for (std::string& word : program.words) {
     words.push_back(word.data());
   }

@@ -20,7 +20,7 @@ void NoteStop(int) { told_to_stop = 1; }
 }  // namespace
 
 bool IsToldToStop() {
-  static const bool kIsInstalled = [] {
+  static const bool is_installed = [] {
     struct sigaction action{};
     action.sa_handler = NoteStop;
     action.sa_flags = SA_ONSTACK;
@@ -30,7 +30,7 @@ bool IsToldToStop() {
     }
     return true;
   }();
-  return kIsInstalled && told_to_stop != 0;
+  return is_installed && told_to_stop != 0;
 }
 
 DemoTerminal::DemoTerminal() : draws_(::isatty(STDOUT_FILENO) != 0) {

@@ -9,7 +9,7 @@
 #include "firn/result.h"
 #include "server/config.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library chose its name.
 class App;
 }
 
