@@ -53,9 +53,9 @@ std::string FormatEvent(std::string_view event, std::initializer_list<LogField> 
 }
 
 void Log(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-  static const std::shared_ptr<spdlog::logger> kLogger = MakeLogger();
+  static const std::shared_ptr<spdlog::logger> logger = MakeLogger();
   const std::string line = FormatEvent(event, fields);
-  kLogger->log(LevelOf(level), spdlog::string_view_t(line.data(), line.size()));
+  logger->log(LevelOf(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace firn::server
