@@ -259,8 +259,8 @@ std::vector<Setting> AllSettings() {
 }  // namespace
 
 std::span<const Setting> Settings() {
-  static const std::vector<Setting> kAll = AllSettings();
-  return kAll;
+  static const std::vector<Setting> all = AllSettings();
+  return all;
 }
 
 }  // namespace firn::server
