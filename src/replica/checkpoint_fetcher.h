@@ -49,12 +49,12 @@ class CheckpointFetcher {
   ~CheckpointFetcher();
 
   // A snapshot message has come. One that is about the checkpoint being fetched takes the place of
-  // the message that began it; one about another waits until this one has ended.
+  // the message that began it; one about another is dropped: it comes again.
   void Begin(NodeId from, std::string message, const StateSnapshot& state);
   void Receive(NodeId from, const Chunk& chunk);
   void Tick();
-  // Goes on with what lanes have done. What is returned is the caller's, who installs it or gives
-  // says that it is unwanted.
+  // Goes on with what lanes have done. What is returned is the caller's, who installs it or says
+  // that it is unwanted.
   std::optional<Fetched> Turn();
   // Raft did not want it.
   void ReportUnwanted(const Fetched& fetched) { Report(fetched.from, fetched.checkpoint, false); }
