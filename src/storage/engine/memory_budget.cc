@@ -9,8 +9,8 @@ namespace {
 constexpr std::size_t kMergeShare = 32;
 constexpr std::size_t kMergesMax = 2;
 // What does not shrink with the budget: buffers of tables that are written, and what the heaps of
-// half a dozen threads keep. Of a budget below 48 MiB it is set at a quarter, which is less than it
-// is.
+// half a dozen threads keep. Of a budget below 32 MiB it is set at three eighths, which is less than
+// it is.
 constexpr std::size_t kFixedBytes = std::size_t{12} << 20;
 
 std::size_t MemtableBytes(const EngineParts& parts) {
@@ -37,7 +37,7 @@ void SizeCache(EngineParts& parts, std::size_t memtables_to_come) {
   const std::size_t budget = parts.options.memory_budget_bytes;
   // The active memtable counts as full: it will be.
   const std::size_t taken = (1 + memtables_to_come) * MemtableBytes(parts) +
-                            parts.frozen_memtables.Bytes() + std::min(kFixedBytes, budget / 4) +
+                            parts.frozen_memtables.Bytes() + std::min(kFixedBytes, budget / 8 * 3) +
                             kMergesMax * MergeReadBytes(parts.options);
   // Reads need some cache to be of any use, however tight the budget.
   parts.cache->SetCapacity(std::max(budget / 8, budget - std::min(budget, taken)));

@@ -91,6 +91,9 @@ Result<void> TableWriter::FinishBlock(const Entry& next) {
   if (splits_key) {
     block_.MarkMultiVersion();
   }
+  if (buffer_.size() + block_.estimated_bytes() > buffer_.capacity()) {
+    FIRN_TRY(FlushBuffer());  // Rather than let one large value double the buffer.
+  }
   const BlockExtent extent = StoreBlock();
   index_.Add(extent, {.key = last_key_, .sequence = last_sequence_, .value = {}}, next.key);
   if (splits_key) {
