@@ -2,10 +2,10 @@
 #include "server/cluster_service.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "firn/v1/cluster.grpc.pb.h"
+#include "server/operator_demand.h"
 #include "server/unary_call.h"
 
 namespace firn::server {
@@ -42,24 +42,6 @@ void DescribeMember(const MemberStatus& member, const ReplicaStatus& status,
   }
   described.set_is_active(member.is_active);
   described.set_gets_snapshot(member.gets_snapshot);
-}
-
-// "host:port" with something on both sides; whether anything is there shows later.
-bool IsAddress(std::string_view address) {
-  const std::size_t colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == address.size()) {
-    return false;
-  }
-  const std::string_view port = address.substr(colon + 1);
-  return port.size() <= 5 &&
-         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
-         std::all_of(address.begin(), address.end(), [](char c) { return c > ' ' && c < 127; });
-}
-
-bool IsDirectoryId(std::string_view id) {
-  return id.size() == 16 && std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
 }
 
 class ChangeCall final : public UnaryCall {
@@ -205,31 +187,21 @@ class ClusterService final : public v1::ClusterService::CallbackService {
   grpc::ServerUnaryReactor* AddMember(grpc::CallbackServerContext* context,
                                       const v1::AddMemberRequest* request,
                                       v1::AddMemberResponse* response) override {
-    if (const auto refusal = CheckMember(*request, node_.limits)) {
-      return TaskCall::RefuseAtOnce({node_, *context, Method::kAddMember}, *refusal);
-    }
     return Change(
-        {node_, *context, Method::kAddMember},
-        {.kind = MembershipRequest::Kind::kAdd,
-         .node = {request->node_id()},
-         .member = {.directory = request->directory_id(),
-                    .peer_address = request->peer_address(),
-                    .client_address = request->client_address()}},
+        {node_, *context, Method::kAddMember}, DemandOf(*request, node_.limits),
         [this, request, response](NodeId added) { DescribeAdded(added, *request, *response); });
   }
 
   grpc::ServerUnaryReactor* PromoteMember(grpc::CallbackServerContext* context,
                                           const v1::PromoteMemberRequest* request,
                                           v1::PromoteMemberResponse*) override {
-    return ChangeNamed({node_, *context, Method::kPromoteMember}, MembershipRequest::Kind::kPromote,
-                       {request->node_id()});
+    return Change({node_, *context, Method::kPromoteMember}, DemandOf(*request), [](NodeId) {});
   }
 
   grpc::ServerUnaryReactor* RemoveMember(grpc::CallbackServerContext* context,
                                          const v1::RemoveMemberRequest* request,
                                          v1::RemoveMemberResponse*) override {
-    return ChangeNamed({node_, *context, Method::kRemoveMember}, MembershipRequest::Kind::kRemove,
-                       {request->node_id()});
+    return Change({node_, *context, Method::kRemoveMember}, DemandOf(*request), [](NodeId) {});
   }
 
   grpc::ServerUnaryReactor* TransferLeadership(grpc::CallbackServerContext* context,
@@ -242,19 +214,14 @@ class ClusterService final : public v1::ClusterService::CallbackService {
   }
 
  private:
-  static grpc::ServerUnaryReactor* Change(const UnaryCall::Call& call, MembershipRequest request,
+  static grpc::ServerUnaryReactor* Change(const UnaryCall::Call& call, MembershipDemand demand,
                                           ChangeCall::Answer answer) {
-    auto* change = new ChangeCall(call, std::move(answer));
-    change->Begin(std::move(request));
-    return change;
-  }
-
-  static grpc::ServerUnaryReactor* ChangeNamed(const UnaryCall::Call& call,
-                                               MembershipRequest::Kind kind, NodeId node) {
-    if (node.value == 0) {
-      return TaskCall::RefuseAtOnce(call, InvalidRequest("node 0 is nobody: name one"));
+    if (const auto* refusal = std::get_if<Refusal>(&demand)) {
+      return TaskCall::RefuseAtOnce(call, *refusal);
     }
-    return Change(call, {.kind = kind, .node = node, .member = {}}, [](NodeId) {});
+    auto* change = new ChangeCall(call, std::move(answer));
+    change->Begin(std::move(std::get<MembershipRequest>(demand)));
+    return change;
   }
 
   // The status may be a moment older than the change.
@@ -305,19 +272,6 @@ void Describe(const ReplicaStatus& status, const Identity& identity,
   if (status.failure) {
     response.set_failure(status.failure->Describe());
   }
-}
-
-std::optional<Refusal> CheckMember(const v1::AddMemberRequest& request, const Limits& limits) {
-  for (const std::string& address : {request.peer_address(), request.client_address()}) {
-    if (address.size() > limits.address_bytes_max || !IsAddress(address)) {
-      return InvalidRequest("peer_address and client_address have to be host:port, at most " +
-                            std::to_string(limits.address_bytes_max) + " characters");
-    }
-  }
-  if (!IsDirectoryId(request.directory_id())) {
-    return InvalidRequest("directory_id has to be 16 hexadecimal digits, as IDENTITY has it");
-  }
-  return std::nullopt;
 }
 
 }  // namespace firn::server

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "firn/v1/cluster.pb.h"
@@ -30,7 +29,5 @@ std::unique_ptr<grpc::Service> MakeClusterService(const ServingNode& node, NodeF
 
 void Describe(const ReplicaStatus& status, const Identity& identity,
               v1::GetStatusResponse& response);
-// Nothing when the request makes sense.
-std::optional<Refusal> CheckMember(const v1::AddMemberRequest& request, const Limits& limits);
 
 }  // namespace firn::server

@@ -49,6 +49,26 @@ std::uint64_t QueryHash(const v1::ScanRequest& request) {
   return Mix64(Mix64(Hash64(request.start()), Hash64(request.end())), flags);
 }
 
+std::variant<PageToken, Refusal> TokenOf(const v1::ScanRequest& request, const PageTokenSeal& seal,
+                                         NodeId self) {
+  PageTokenSeal::Opened opened = seal.Open(request.page_token());
+  if (!opened.is_token) {
+    return InvalidRequest("the page token is none: give back the one that a page came with");
+  }
+  if (opened.node != self) {
+    return ScanExpired("the page token belongs to node " + std::to_string(opened.node.value) +
+                       ", this is node " + std::to_string(self.value) +
+                       ": ask the node that gave it");
+  }
+  if (!opened.token) {
+    return ScanExpired("the page token is not of this run of the node");
+  }
+  if (opened.token->query != QueryHash(request)) {
+    return InvalidRequest("the scan is not the one of the page token: only limit may change");
+  }
+  return *std::move(opened.token);
+}
+
 Iterator OpenScan(const PinnedState& state, const ScanPlan& plan) {
   ScanOptions options;
   options.lower = plan.lower;

@@ -13,6 +13,7 @@
 #include "firn/iterator.h"
 #include "firn/v1/kv.pb.h"
 #include "server/limits.h"
+#include "server/page_token.h"
 #include "server/refusal.h"
 #include "server/scan_pins.h"
 
@@ -34,6 +35,9 @@ struct ScanPlan {
 std::variant<ScanPlan, Refusal> PlanOf(const v1::ScanRequest& request, const Limits& limits);
 // Equal for requests that may follow each other with page tokens.
 std::uint64_t QueryHash(const v1::ScanRequest& request);
+// Of a request that has one: its page token, if it is of this scan and of this run of this node.
+std::variant<PageToken, Refusal> TokenOf(const v1::ScanRequest& request, const PageTokenSeal& seal,
+                                         NodeId self);
 
 // At the first entry of the plan.
 Iterator OpenScan(const PinnedState& state, const ScanPlan& plan);

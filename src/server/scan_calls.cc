@@ -47,28 +47,18 @@ class ScanCall final : public UnaryCall {
 
  private:
   std::optional<Refusal> Resume() {
-    PageTokenSeal::Opened opened = node_.seal.Open(request_.page_token());
-    if (!opened.is_token) {
-      return InvalidRequest("the page token is none: give back the one that a page came with");
+    const auto token = TokenOf(request_, node_.seal, node_.id());
+    if (const auto* refusal = std::get_if<Refusal>(&token)) {
+      return *refusal;
     }
-    if (opened.node != node_.id()) {
-      return ScanExpired("the page token belongs to node " + std::to_string(opened.node.value) +
-                         ", this is node " + std::to_string(node_.id().value) +
-                         ": ask the node that gave it");
-    }
-    if (!opened.token) {
-      return ScanExpired("the page token is not of this run of the node");
-    }
-    if (opened.token->query != QueryHash(request_)) {
-      return InvalidRequest("the scan is not the one of the page token: only limit may change");
-    }
-    pin_ = opened.token->pin;
+    const PageToken& left_off = std::get<PageToken>(token);
+    pin_ = left_off.pin;
     state_ = node_.pins.Use(pin_);
     if (!state_) {
-      return ScanExpired("the state at revision " + std::to_string(opened.token->revision) +
+      return ScanExpired("the state at revision " + std::to_string(left_off.revision) +
                          " is not kept any more");
     }
-    plan_.ContinueAfter(opened.token->last_key);
+    plan_.ContinueAfter(left_off.last_key);
     return std::nullopt;
   }
 

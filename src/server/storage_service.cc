@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "firn/v1/storage.grpc.pb.h"
+#include "server/operator_demand.h"
 #include "server/unary_call.h"
 #include "storage/version/table_meta.h"
 
@@ -27,12 +28,11 @@ Ended Flush(Replica& replica, v1::FlushMemTableResponse& response) {
   return std::nullopt;
 }
 
-Ended Compact(Replica& replica, const v1::TriggerCompactionRequest& request,
+Ended Compact(Replica& replica, const CompactionDemand& demand,
               v1::TriggerCompactionResponse& response) {
   const std::shared_ptr<Engine> engine = replica.engine();
   const Result<CompactionResult> compacted =
-      request.all() ? engine->CompactRange({})
-                    : engine->CompactLevel(static_cast<int>(request.level()));
+      demand.all ? engine->CompactRange({}) : engine->CompactLevel(demand.level);
   if (!compacted) {
     return RefusalOf(compacted.error());
   }
@@ -65,16 +65,14 @@ class StorageService final : public v1::StorageService::CallbackService {
   grpc::ServerUnaryReactor* TriggerCompaction(grpc::CallbackServerContext* context,
                                               const v1::TriggerCompactionRequest* request,
                                               v1::TriggerCompactionResponse* response) override {
-    constexpr auto kLevelMax = static_cast<std::uint32_t>(kLevelCount - 2);
-    if (request->level() > kLevelMax) {
-      return TaskCall::RefuseAtOnce(
-          {node_, *context, Method::kTriggerCompaction},
-          InvalidRequest("level " + std::to_string(request->level()) +
-                         " has none below it: name one from 0 to " + std::to_string(kLevelMax)));
+    const auto demand = DemandOf(*request);
+    if (const auto* refusal = std::get_if<Refusal>(&demand)) {
+      return TaskCall::RefuseAtOnce({node_, *context, Method::kTriggerCompaction}, *refusal);
     }
-    return TaskCall::RunChore(
-        {node_, *context, Method::kTriggerCompaction},
-        [this, request, response] { return Compact(node_.replica, *request, *response); });
+    return TaskCall::RunChore({node_, *context, Method::kTriggerCompaction},
+                              [this, asked = std::get<CompactionDemand>(demand), response] {
+                                return Compact(node_.replica, asked, *response);
+                              });
   }
 
   grpc::ServerUnaryReactor* GetLevels(grpc::CallbackServerContext* context,

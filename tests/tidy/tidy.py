@@ -28,14 +28,15 @@ NEVER_MEET = [("src/storage/", "src/consensus/")]
 GUARDED_HEADERS = [
     ("nlohmann/", ("src/node/", "src/server/http/http_server_test.cc", "src/cli/", "bench/")),
     ("CLI/", ("src/cli/main.cc", "src/cli/client_", "src/cli/server_arguments.cc",
-              "bench/main.cc")),
+              "bench/main.cc", "bench/cluster/options.cc")),
     ("asio", ("src/server/peer/",)),
     ("openssl/", ("src/server/",)),
     ("httplib", ("src/server/http/",)),
     ("prometheus/", ("src/server/http/",)),
-    ("grpc", ("src/server/", "src/client/", "src/cli/")),
-    ("google/protobuf", ("src/server/", "src/client/", "src/cli/")),
-    ("firn/v1/", ("src/server/", "src/client/", "src/cli/")),
+    ("grpc", ("src/server/", "src/client/", "src/cli/", "bench/cluster/")),
+    ("google/protobuf", ("src/server/", "src/client/", "src/cli/", "bench/cluster/")),
+    ("firn/v1/", ("src/server/", "src/client/", "src/cli/", "bench/cluster/",
+                  "fuzz/request_fuzz.cc")),
     ("toml++/", ("src/server/config_file.cc",)),
 ]
 # What stands behind the seams in tests, and tools of tests (firn_io_testing in src/io).
