@@ -2,23 +2,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <system_error>
 
+#include "cli/child_process.h"
 #include "cli/commands.h"
 
 namespace firn::cli {
 namespace {
-
-Result<std::string> OwnProgram() {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  if (length < 0) {
-    return Error{ErrorCode::kIo,
-                 "readlink /proc/self/exe: " + std::generic_category().message(errno)};
-  }
-  return std::string(path, static_cast<std::size_t>(length));
-}
 
 Result<void> Become(const std::string& program, const std::vector<std::string>& arguments) {
   std::string name = "firn bench";
@@ -41,7 +31,13 @@ int RunBench(const std::vector<std::string>& arguments) {
   if (!own) {
     return Fail("bench", own.error());
   }
-  return Fail("bench", Become(SplitPath(*own).directory + "/firn-bench", arguments).error());
+  const std::string directory = SplitPath(*own).directory;
+  if (!arguments.empty() && arguments.front() == "cluster") {
+    return Fail("bench",
+                Become(directory + "/firn-bench-cluster", {arguments.begin() + 1, arguments.end()})
+                    .error());
+  }
+  return Fail("bench", Become(directory + "/firn-bench", arguments).error());
 }
 
 }  // namespace firn::cli

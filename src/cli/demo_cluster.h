@@ -5,12 +5,11 @@
 // kernel sees to it, this process. For one thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <string>
 #include <vector>
 
+#include "cli/child_process.h"
 #include "firn/result.h"
 
 namespace firn::cli {
@@ -22,8 +21,6 @@ class DemoCluster {
   // Nodes of this program, below `directory`, which exists.
   DemoCluster(std::string program, std::string directory)
       : program_(std::move(program)), directory_(std::move(directory)) {}
-  // Kills what runs.
-  ~DemoCluster();
   DemoCluster(const DemoCluster&) = delete;
   DemoCluster& operator=(const DemoCluster&) = delete;
 
@@ -52,8 +49,8 @@ class DemoCluster {
  private:
   struct Node {
     std::string directory;
-    std::string address;
-    pid_t process = -1;
+    std::string address{};
+    ChildProcess process{};
     State state = State::kDead;
   };
   const Node& At(int node) const { return nodes_[static_cast<std::size_t>(node)]; }

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "base/propagate.h"
+#include "cli/child_process.h"
 #include "cli/demo_play.h"
 
 namespace firn::cli {
@@ -63,15 +63,6 @@ class DemoDirectory {
   std::string path_;
   bool is_temporary_ = false;
 };
-
-Result<std::string> OwnProgram() {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  if (length < 0) {
-    return System("readlink /proc/self/exe");
-  }
-  return std::string(path, static_cast<std::size_t>(length));
-}
 
 Result<bool> Play(const DemoArguments& arguments) {
   if (arguments.nodes < 1 || arguments.nodes > kNodesMax || arguments.writers < 1 ||

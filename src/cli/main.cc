@@ -151,7 +151,8 @@ int Main(int argc, char** argv) {
 
   AddDemo(app, arguments.demo, exit_code);
 
-  CLI::App& bench = *app.add_subcommand("bench", "Compare Firn with RocksDB and LevelDB");
+  CLI::App& bench =
+      *app.add_subcommand("bench", "Compare Firn with RocksDB and LevelDB; cluster: with etcd");
   bench.prefix_command();
   bench.set_help_flag();
   bench.callback([&] { exit_code = RunBench(bench.remaining()); });

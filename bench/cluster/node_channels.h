@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connections for questions to nodes, one for each address, that notice soon when a node comes
+// back. Not thread-safe.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace firn::bench {
+
+class NodeChannels {
+ public:
+  const std::shared_ptr<grpc::Channel>& To(const std::string& address) {
+    std::shared_ptr<grpc::Channel>& channel = channels_[address];
+    if (channel == nullptr) {
+      grpc::ChannelArguments arguments;
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
+      arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+      arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 20);
+      channel = grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+    }
+    return channel;
+  }
+
+ private:
+  std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
+};
+
+// For one question.
+inline void SetDeadline(grpc::ClientContext& context) {
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(1));
+}
+
+}  // namespace firn::bench
