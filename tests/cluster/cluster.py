@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster of real processes: `firn serve` on loopback, on ports that the system chose, in a
-temporary directory. Ends exactly what it started, also when a test fails; every wait has a limit;
-a node that outlives the test's process is killed by the kernel.
+"""A cluster of real processes: `firn serve` on loopback or on hosts of a network that can be cut,
+on ports that the system chose, in a temporary directory. Ends exactly what it started, also when a
+test fails; every wait has a limit; a node that outlives the test's process is killed by the kernel.
 
 FIRN_PROGRAM in the environment names the program."""
 import asyncio
@@ -20,13 +20,21 @@ PROGRAM = os.environ.get("FIRN_PROGRAM", "build/dev/bin/firn")
 READY_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 POLL_SECONDS = 0.02
-ANY_PORT = "127.0.0.1:0"
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
 
-def _die_with_the_test():
+def die_with_the_test():
+    """To be called in the child of a fork."""
     _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Loopback:
+    """The place of a node that shares the network of the test."""
+    addresses = {"client": "127.0.0.1:0", "peer": "127.0.0.1:0", "http": "127.0.0.1:0"}
+
+    def enter(self):
+        pass
 
 
 class NotReady(Exception):
@@ -34,14 +42,16 @@ class NotReady(Exception):
 
 
 class Node:
-    """One process and its directory. The addresses are those of its first start, ever after."""
+    """One process and its directory. The addresses are those of its first start, ever after; the
+    process enters its place before it becomes the node."""
 
-    def __init__(self, directory, settings):
+    def __init__(self, directory, settings, place):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir()
         self.settings = settings
         self.process = None
-        self.addresses = {"client": ANY_PORT, "peer": ANY_PORT, "http": ANY_PORT}
+        self.place = place
+        self.addresses = dict(place.addresses)
         self._ready_file = self.directory / "ready"
         self._log = self.directory / "log"
 
@@ -70,7 +80,11 @@ class Node:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env=environment, preexec_fn=_die_with_the_test)
+                env=environment, preexec_fn=self._prepare)
+
+    def _prepare(self):
+        die_with_the_test()
+        self.place.enter()
 
     async def ready(self):
         """Returns once the node serves."""
@@ -105,22 +119,35 @@ class Node:
 
 class Cluster:
     """Nodes, of which the first began the cluster and the others joined it. Settings are those of
-    `firn serve`, with _ for -."""
+    `firn serve`, with _ for -; `settings_of` gives those of the node with a number, from 1, `place`
+    where it lives. `tls` is what clients need."""
 
-    def __init__(self, **settings):
+    def __init__(self, *, place=Loopback, settings_of=lambda number: {}, tls=None, **settings):
         self.settings = {name.replace("_", "-"): value for name, value in settings.items()}
         self.nodes = []
+        self._place = place
+        self._settings_of = settings_of
+        self._tls = tls
         self._parent = tempfile.TemporaryDirectory(prefix="firn-cluster-")
 
     @property
     def endpoints(self):
         return [node.client_address for node in self.nodes]
 
+    def client(self, **options):
+        return firn.Client(self.endpoints, tls=self._tls, **options)
+
+    async def leader(self):
+        """The node that leads, as soon as one does."""
+        async with self.client(timeout=READY_SECONDS_MAX) as client:
+            return self.node_at((await client.follow_leader()).leader)
+
     async def grow(self, size):
         """Adds nodes, one after another, until there are so many and all have their votes."""
         while len(self.nodes) < size:
-            directory = pathlib.Path(self._parent.name) / f"node{len(self.nodes) + 1}"
-            node = Node(directory, self.settings)
+            number = len(self.nodes) + 1
+            directory = pathlib.Path(self._parent.name) / f"node{number}"
+            node = Node(directory, {**self.settings, **self._settings_of(number)}, self._place())
             join = self.nodes[0].client_address if self.nodes else ""
             self.nodes.append(node)
             node.start(join)
@@ -130,7 +157,7 @@ class Cluster:
 
     async def _all_vote(self):
         deadline = time.monotonic() + READY_SECONDS_MAX
-        async with firn.Client(self.endpoints) as client:
+        async with self.client() as client:
             while True:
                 await client.follow_leader()
                 members = (await client.GetStatus()).members

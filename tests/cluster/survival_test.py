@@ -1,113 +1,78 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cluster of real processes survives: its nodes killed and paused under load. A checker
-notes what was acknowledged; nothing of it may be missing afterwards."""
+"""What a cluster of real processes survives: its nodes killed, paused and stopped under load. No
+history may tell of a lost write or of a stale read. How long nothing was acknowledged is printed,
+in milliseconds."""
 import asyncio
-import collections
+import time
 
 import pytest
 
-import firn
+from history import Workload
 
-WRITERS = 4
-
-
-class Ledger:
-    """Writers that put numbered values under keys of their own, and what they were told."""
-
-    def __init__(self, endpoints):
-        self.client = firn.Client(endpoints, timeout=30)
-        self.acknowledged = collections.Counter()  # By key: the last number that was acknowledged.
-        self.unknown = set()
-        self.is_over = False
-
-    async def write(self, key):
-        number = 0
-        while not self.is_over:
-            number += 1
-            try:
-                await self.client.Put(key=key, value=str(number))
-                self.acknowledged[key] = number
-            except (firn.UnknownOutcome, firn.Unavailable):
-                self.unknown.add((key, number))
-
-    async def until(self, count):
-        """Returns when so many more writes were acknowledged."""
-        goal = self.acknowledged.total() + count
-        while self.acknowledged.total() < goal:
-            await asyncio.sleep(0.01)
-
-    async def check(self):
-        """No key holds less than was acknowledged last."""
-        for key, number in self.acknowledged.items():
-            response = await self.client.Get(key=key)
-            assert response.found, key
-            assert int(response.value) >= number, (key, response.value, number)
+WRITES = 100  # That have to be acknowledged before, during and after.
 
 
-@pytest.fixture(name="run_under_load")
-def _run_under_load(cluster):
-    async def run(disturb):
-        ledger = Ledger(cluster.endpoints)
-        writers = [asyncio.create_task(ledger.write(f"key{i}")) for i in range(WRITERS)]
-        try:
-            await ledger.until(100)
-            await asyncio.wait_for(disturb(ledger), 120)
-            await ledger.until(100)
-        finally:
-            ledger.is_over = True
-            await asyncio.gather(*writers)
-        await ledger.check()
-        await ledger.client.close()
+@pytest.fixture(name="disturb")
+def _disturb(cluster, capsys):
+    """Does something to a cluster under load, and has the history checked."""
+    async def run(disturbance, what):
+        async with Workload(cluster) as workload:
+            await workload.until(WRITES)
+            leader = await cluster.leader()
+            since = time.monotonic_ns()
+            await disturbance(leader, workload)
+            await workload.until(WRITES)
+            gap_ms = workload.gap_ms(since)
+            await workload.check()
+        with capsys.disabled():
+            print(f"\n{what}: {gap_ms:.0f} ms without an acknowledged write, "
+                  f"{workload.writes} of them and {workload.reads} reads checked")
     return run
 
 
-async def test_a_killed_leader_that_returns_loses_nothing(cluster, find_leader, run_under_load):
-    async def disturb(ledger):
-        leader = cluster.node_at((await find_leader(cluster)).leader)
+async def test_a_killed_leader_that_returns_loses_nothing(cluster, disturb):
+    async def kill(leader, workload):
         leader.kill()
         if len(cluster.nodes) > 2:
-            await ledger.until(100)
+            await workload.until(WRITES)
         leader.start()
         await leader.ready()
-    await run_under_load(disturb)
+    await disturb(kill, "leader killed")
 
 
-async def test_two_of_five_killed_lose_nothing(cluster, find_leader, run_under_load):
+async def test_two_of_five_killed_lose_nothing(cluster, disturb):
     if len(cluster.nodes) < 5:
         pytest.skip("needs five nodes")
 
-    async def disturb(ledger):
-        leader = cluster.node_at((await find_leader(cluster)).leader)
+    async def kill_two(leader, workload):
         other = next(node for node in cluster.nodes if node is not leader)
         for node in (leader, other):
             node.kill()
-        await ledger.until(100)
+        await workload.until(WRITES)
         for node in (leader, other):
             node.start()
             await node.ready()
-    await run_under_load(disturb)
+    await disturb(kill_two, "two of five killed")
 
 
-async def test_a_paused_leader_is_replaced(cluster, find_leader, run_under_load):
+async def test_a_paused_leader_is_replaced(cluster, disturb):
     if len(cluster.nodes) < 3:
         pytest.skip("needs three nodes")
 
-    async def disturb(ledger):
-        leader = cluster.node_at((await find_leader(cluster)).leader)
+    async def pause(leader, workload):
         leader.pause()
         try:
-            await ledger.until(100)
+            await workload.until(WRITES)
         finally:
             leader.resume()
-    await run_under_load(disturb)
+    await disturb(pause, "leader paused")
 
 
-async def test_a_node_that_is_stopped_ends_well_and_returns(cluster, find_leader, run_under_load):
-    async def disturb(ledger):
-        leader = cluster.node_at((await find_leader(cluster)).leader)
-        assert leader.stop() == 0, leader.log()
+async def test_a_node_that_is_stopped_ends_well_and_returns(cluster, disturb):
+    async def stop(leader, workload):
+        assert await asyncio.to_thread(leader.stop) == 0, leader.log()
         if len(cluster.nodes) > 2:
-            await ledger.until(100)
+            await workload.until(WRITES)
         leader.start()
         await leader.ready()
-    await run_under_load(disturb)
+    await disturb(stop, "leader stopped")
