@@ -58,7 +58,8 @@ std::shared_ptr<grpc::Channel> Connection(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // A connection of its own.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 20);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 20);
+  // The least time for a connection to stand, in spite of its name.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
@@ -274,6 +275,7 @@ void Load::Driver::Start(Slot& slot, std::int64_t due, std::int64_t now) {
   slot.sent_ns = now;
   slot.context.emplace();
   slot.context->set_deadline(AfterNs(nanoseconds(load_.plan_.timeout).count()));
+  slot.context->set_wait_for_ready(load_.plan_.awaits_connection);
   grpc::GenericStub& stub = *stubs_[next_stub_++ % stubs_.size()];
   slot.reader = stub.PrepareUnaryCall(&*slot.context, *request->method, request->body, &queue_);
   slot.reader->StartCall();

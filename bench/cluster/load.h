@@ -42,6 +42,8 @@ struct LoadPlan {
   // Each key once, in order, and no further: the load that fills a store. With batches.
   bool fills = false;
   std::chrono::milliseconds timeout{10'000};
+  // Requests wait for their connection, instead of failing when it is down.
+  bool awaits_connection = false;
   std::uint64_t seed = 1;
 };
 

@@ -277,6 +277,7 @@ Result<nanoseconds> Measurement::OneRestart() {
   plan.rate = kFailoverRate;
   plan.timeout = kFailoverTimeout;
   plan.connections = 1;
+  plan.awaits_connection = true;
   Load load(plan, cluster_.wire(), {cluster_.address(victim)});
   load.Mark();
   FIRN_TRY(cluster_.Restart(victim));
