@@ -5,7 +5,7 @@
 #include "measurement.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdio>
 #include <utility>
 
 #include "base/propagate.h"
@@ -60,6 +60,39 @@ Result<Measurement::Sample> Measurement::TakeSample() const {
     sample.nodes.push_back(figures);
   }
   return sample;
+}
+
+std::map<std::string, double> Measurement::FiguresOf(const Sample& before, const Sample& after,
+                                                     const LoadFigures& load) {
+  const double seconds = std::chrono::duration<double>(after.time - before.time).count();
+  const auto counted = static_cast<double>(load.latencies.count());
+  const double operations = std::max(counted, 1.0);
+  double cpu = 0;
+  double cpu_most = 0;
+  double written = 0;
+  double resident_peak = 0;
+  for (std::size_t i = 0; i < after.nodes.size(); ++i) {
+    const double own = after.nodes[i].cpu_seconds - before.nodes[i].cpu_seconds;
+    cpu += own;
+    cpu_most = std::max(cpu_most, own);
+    written += static_cast<double>(after.nodes[i].written_bytes - before.nodes[i].written_bytes);
+    resident_peak =
+        std::max(resident_peak, static_cast<double>(after.nodes[i].resident_peak_bytes));
+  }
+  const double client_cpu = after.client_cpu_seconds - before.client_cpu_seconds;
+  return {{"operations_per_second", counted / seconds},
+          {"p50_us", Micros(load.latencies.Quantile(0.5))},
+          {"p99_us", Micros(load.latencies.Quantile(0.99))},
+          {"p999_us", Micros(load.latencies.Quantile(0.999))},
+          {"max_us", Micros(load.latencies.max())},
+          {"server_cpu_us_per_op", cpu * 1e6 / operations},
+          {"busiest_node_cpu_us_per_op", cpu_most * 1e6 / operations},
+          {"client_cpu_us_per_op", client_cpu * 1e6 / operations},
+          {"client_cpu_share", client_cpu / std::max(client_cpu + cpu, 1e-9)},
+          {"resident_peak_mib", resident_peak / 0x1p20},
+          {"written_bytes_per_op", written / operations},
+          {"seconds", seconds},
+          {"missing", static_cast<double>(load.missing)}};
 }
 
 Row Measurement::NewRow(std::string name) const {
@@ -138,6 +171,9 @@ Result<void> Measurement::MeasureLoad(Workload workload, std::size_t in_flight) 
   if (!load.Connect(kConnectPatience)) {
     return Error{ErrorCode::kIo, "cannot connect to " + addresses.front()};
   }
+  Row row = NewRow(std::string(Name(workload)) + " " + std::to_string(in_flight));
+  std::fprintf(stderr, "%s %d %s: %.3g s\n", system_.c_str(), repeat_, row.name.c_str(),
+               options_.warm_up_seconds + options_.seconds);
   load.Start();
   if (!Pause(Seconds(options_.warm_up_seconds))) {
     return Error{ErrorCode::kIo, "told to stop"};
@@ -159,40 +195,11 @@ Result<void> Measurement::MeasureLoad(Workload workload, std::size_t in_flight) 
   load.Stop();
 
   const LoadFigures figures = load.figures();
-  Row row = NewRow(std::string(Name(workload)) + " " + std::to_string(in_flight));
-  const double seconds = std::chrono::duration<double>(after.time - before.time).count();
-  const double operations = std::max(static_cast<double>(figures.latencies.count()), 1.0);
-  double cpu = 0;
-  double cpu_most = 0;
-  double written = 0;
-  double resident_peak = 0;
-  for (std::size_t i = 0; i < after.nodes.size(); ++i) {
-    const double own = after.nodes[i].cpu_seconds - before.nodes[i].cpu_seconds;
-    cpu += own;
-    cpu_most = std::max(cpu_most, own);
-    written += static_cast<double>(after.nodes[i].written_bytes - before.nodes[i].written_bytes);
-    resident_peak =
-        std::max(resident_peak, static_cast<double>(after.nodes[i].resident_peak_bytes));
-  }
-  const double client_cpu = after.client_cpu_seconds - before.client_cpu_seconds;
   const double keys = workload == Workload::kBatch ? static_cast<double>(options_.batch) : 1;
-  row.figures = {
-      {"operations_per_second", static_cast<double>(figures.latencies.count()) / seconds},
-      {"keys_per_second", static_cast<double>(figures.latencies.count()) * keys / seconds},
-      {"p50_us", Micros(figures.latencies.Quantile(0.5))},
-      {"p99_us", Micros(figures.latencies.Quantile(0.99))},
-      {"p999_us", Micros(figures.latencies.Quantile(0.999))},
-      {"max_us", Micros(figures.latencies.max())},
-      {"server_cpu_us_per_op", cpu * 1e6 / operations},
-      {"busiest_node_cpu_us_per_op", cpu_most * 1e6 / operations},
-      {"client_cpu_us_per_op", client_cpu * 1e6 / operations},
-      {"client_cpu_share", client_cpu / std::max(client_cpu + cpu, 1e-9)},
-      {"resident_peak_mib", resident_peak / 0x1p20},
-      {"written_bytes_per_op", written / operations},
-      {"sync_p50_us", Micros(sync.median)},
-      {"sync_p99_us", Micros(sync.p99)},
-      {"seconds", seconds},
-      {"missing", static_cast<double>(figures.missing)}};
+  row.figures = FiguresOf(before, after, figures);
+  row.figures["keys_per_second"] = row.figures["operations_per_second"] * keys;
+  row.figures["sync_p50_us"] = Micros(sync.median);
+  row.figures["sync_p99_us"] = Micros(sync.p99);
   row.errors = figures.errors;
   report_(std::move(row));
   return {};

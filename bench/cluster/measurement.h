@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ class Measurement {
   Result<void> WriteForARow();
   Result<std::vector<std::string>> Addresses();
   Result<Sample> TakeSample() const;
+  static std::map<std::string, double> FiguresOf(const Sample& before, const Sample& after,
+                                                 const LoadFigures& load);
   LoadPlan PlanOf(Workload workload, std::size_t in_flight) const;
   Row NewRow(std::string name) const;
 
