@@ -237,6 +237,8 @@ void Driver::Submit(const Command& command, bool may_forward, Proposals::Reply r
   const Result<bool> fits = FitsOneEntry(command);
   if (!fits || !*fits) {
     reply({.fate = Fate::kRefused, .outcome = {}});
+  } else if (is_leader() && IsFull()) {
+    reply({.fate = Fate::kFull, .outcome = {}});
   } else if (is_leader()) {
     proposals_.Add(command, std::move(reply));
   } else if (may_forward && state_.leader != NodeId{}) {
@@ -426,7 +428,7 @@ void Driver::Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>&
 Result<void> Driver::StartReady() {
   ready_ = raft_->TakeReady(DurableForRaft());
   NoteState(ready_->state);
-  reads_.Take(ready_->read_states);
+  reads_.Take(ready_->read_states, ReadIndexMax());
   late_ = std::exchange(stash_, {});
   Route(ready_->messages, late_);
   to_apply_ = ready_->committed_first;
@@ -473,8 +475,10 @@ Result<void> Driver::FinishWrite(Result<Written> written) {
       return std::move(written).error();
     }
     retry_write_ = true;
+    log_is_full_ = true;
     return {};
   }
+  log_is_full_ = false;
   is_muted_ = false;
   write_ticks_ = 0;
   durable_ballot_ = parts_.node.ballot->ballot();
@@ -525,7 +529,7 @@ Result<void> Driver::FinishReady() {
 void Driver::TakeOutboxNow() {
   Outbox outbox = raft_->TakeOutbox(DurableForRaft());
   NoteState(outbox.state);
-  reads_.Take(outbox.read_states);
+  reads_.Take(outbox.read_states, ReadIndexMax());
   Route(outbox.messages, stash_);
 }
 

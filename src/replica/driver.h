@@ -176,6 +176,10 @@ class Driver final : private RaftStorage {
   // that the flushed state says are not needed.
   Result<void> TrimLog();
   Result<void> WatchDisk();
+  // Nothing can be written, or not be applied, until there is space on the disk.
+  bool IsFull() const;
+  // See ReadRounds::Take.
+  LogIndex ReadIndexMax() const;
   void NoteProgress();
 
   const DriverConfig config_;
@@ -192,8 +196,10 @@ class Driver final : private RaftStorage {
   std::vector<RaftMessage> stash_;  // Those that came since, and wait for the next one's.
   bool is_written_ = false;         // The Ready is durable.
   bool retry_write_ = false;        // There was no space; to be tried again at the next tick.
+  bool log_is_full_ = false;        // The last write found no space.
   bool is_muted_ = false;           // A leader whose disk is stuck lets others lead.
   std::uint64_t write_ticks_ = 0;
+  std::uint64_t full_ticks_ = 0;
   Ballot durable_ballot_;
   LogIndex to_apply_;       // The next entry of it to be applied.
   WalNumber released_;      // Segments below are deleted, or being deleted.

@@ -3,6 +3,7 @@
 // What the driver does with whole stores and with the disk beneath: giving and installing state
 // snapshots, trimming the log, and noticing a disk that has stopped.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/propagate.h"
@@ -108,8 +109,24 @@ Result<void> Driver::TrimLog() {
   return {};
 }
 
-// A leader whose disk has stopped keeps its followers from electing one that could work: it hands
-// over, and if that does not help, falls silent. A disk that does not come back ends the node.
+bool Driver::IsFull() const {
+  return log_is_full_ ||
+         (!machine().HasRoom() && machine().engine().parts().health.no_space().has_value());
+}
+
+// Raft counts the vote of a lone voter before its disk has the entry (I-R1). What is not durable
+// there is nowhere else either, and was never shown; a read would wait for it as long as the disk
+// is full.
+LogIndex Driver::ReadIndexMax() const {
+  const std::vector<NodeId>& voters = replica_state().membership.voters;
+  return voters.size() == 1 && voters.front() == config_.id
+             ? log().LastIndex()
+             : LogIndex{std::numeric_limits<std::uint64_t>::max()};
+}
+
+// A leader whose disk has stopped or is full keeps its followers from electing one that could work:
+// it hands over, and if that does not help, falls silent. A disk that does not come back ends the
+// node; one that is full may have space again.
 Result<void> Driver::WatchDisk() {
   write_ticks_ = write_.is_under_way() ? write_ticks_ + 1 : 0;
   if (write_ticks_ > config_.disk_patience_ticks) {
@@ -117,10 +134,12 @@ Result<void> Driver::WatchDisk() {
                                      ": the disk has not finished a write for " +
                                      std::to_string(write_ticks_) + " ticks"};
   }
-  if (is_leader() && write_ticks_ == config_.election_ticks) {
+  full_ticks_ = IsFull() ? full_ticks_ + 1 : 0;
+  const std::uint64_t overdue_ticks = std::max(write_ticks_, full_ticks_);
+  if (is_leader() && overdue_ticks == config_.election_ticks) {
     TransferLeadership({});
   }
-  if (is_leader() && write_ticks_ >= 2 * config_.election_ticks) {
+  if (is_leader() && overdue_ticks >= 2 * config_.election_ticks) {
     is_muted_ = true;
   }
   return {};

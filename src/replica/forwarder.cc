@@ -81,7 +81,7 @@ Result<ForwardedReply> DecodeForwardedReply(std::string_view bytes) {
   const auto fate = in.Little<std::uint8_t>();
   const auto code = in.Little<std::uint8_t>();
   reply.reply.outcome.revision = in.Varint();
-  if (!in.ok() || !in.done() || fate > static_cast<std::uint8_t>(Fate::kRefused) ||
+  if (!in.ok() || !in.done() || fate > static_cast<std::uint8_t>(Fate::kFull) ||
       code > static_cast<std::uint8_t>(Outcome::Code::kForgotten)) {
     return Error{ErrorCode::kCorruption,
                  "no answer to a forwarded command in " + std::to_string(bytes.size()) + " bytes"};

@@ -64,16 +64,17 @@ std::optional<std::string> ReadRounds::StartRound(const Standing& standing) {
   return context;
 }
 
-void ReadRounds::Take(const std::vector<ReadState>& states) {
+void ReadRounds::Take(const std::vector<ReadState>& states, LogIndex index_max) {
   for (const ReadState& state : states) {
     if (!round_ || state.context != round_->context) {
       continue;
     }
-    known_.push_back({.index = state.index, .at_ms = round_->began_ms});
+    const LogIndex index = std::min(state.index, index_max);
+    known_.push_back({.index = index, .at_ms = round_->began_ms});
     if (known_.size() > kKnownMax) {
       known_.pop_front();
     }
-    confirmed_.push_back({.index = state.index, .replies = std::move(round_->replies)});
+    confirmed_.push_back({.index = index, .replies = std::move(round_->replies)});
     round_.reset();
   }
 }

@@ -48,7 +48,9 @@ class ReadRounds {
   // Contexts are unique for ever (I-R7): what has come of one round is never taken for another's.
   // Returns the context of a round to ask Raft for now.
   std::optional<std::string> StartRound(const Standing& standing);
-  void Take(const std::vector<ReadState>& states);
+  // What Raft has confirmed. `index_max`: nothing above that index was shown to anybody, so that no
+  // read has to wait for more.
+  void Take(const std::vector<ReadState>& states, LogIndex index_max);
   // Answers those whose index is applied.
   void Answer(LogIndex applied);
 

@@ -12,6 +12,7 @@ std::string_view Name(Fate fate) {
     case Fate::kStopped: return "stopped";
     case Fate::kTooStale: return "too stale";
     case Fate::kRefused: return "refused";
+    case Fate::kFull: return "disk full";
   }
   return "?";
 }

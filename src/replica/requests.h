@@ -20,6 +20,7 @@ enum class Fate : std::uint8_t {
   kStopped,     // The node has ended; like kUnknown.
   kTooStale,    // Of a stale read: no state here is known to be as fresh as was asked.
   kRefused,     // Certainly not applied: it makes no sense here. The reason is given.
+  kFull,        // Certainly not applied: the leader's disk has no space. Later.
 };
 
 // "not leader"

@@ -14,6 +14,8 @@ using grpc::StatusCode;
 // About the time in which an election, a group commit and a flush can change the answer.
 constexpr std::uint64_t kElectionRetryMs = 100;
 constexpr std::uint64_t kOverloadRetryMs = 50;
+// Another node may lead by then.
+constexpr std::uint64_t kFullRetryMs = 200;
 
 Refusal NotLeader(const LeaderHint& leader) {
   if (leader.node.value == 0) {
@@ -109,6 +111,8 @@ Refusal RefusalOf(Fate fate, Asked asked, const LeaderHint& leader, std::string_
       return {.code = StatusCode::FAILED_PRECONDITION,
               .reason = Reason::REFUSED,
               .text = std::string(reason)};
+    case Fate::kFull:
+      return Overloaded("the disk of the leader is full: free space on it", kFullRetryMs);
     case Fate::kUnknown:
     case Fate::kDone: break;
   }

@@ -25,7 +25,7 @@ std::string Describe(const Refusal& refusal) {
 std::string DescribeFates(Asked asked, const LeaderHint& leader) {
   std::string text;
   for (const Fate fate : {Fate::kNotLeader, Fate::kOverloaded, Fate::kUnknown, Fate::kStopped,
-                          Fate::kTooStale, Fate::kRefused}) {
+                          Fate::kTooStale, Fate::kRefused, Fate::kFull}) {
     text += std::string(Name(fate)) + ": " +
             Describe(RefusalOf(fate, asked, leader, "node 4 has to catch up first; ask again"));
   }
