@@ -70,8 +70,8 @@ class BenchCluster(unittest.TestCase):
             self.assertIn("told to stop", rest)
 
     def test_what_makes_no_sense_is_refused(self):
-        for arguments in (["--workload", "dance"], ["--nodes", "0"], ["--batch", "9", "--keys", "8"],
-                          ["extra"]):
+        for arguments in (["--workload", "dance"], ["--nodes", "0"], ["extra"],
+                          ["--batch", "9", "--keys", "8"]):
             done = run("bench", "cluster", *arguments)
             self.assertEqual(done.returncode, 2, arguments)
             self.assertEqual(done.stdout, "", arguments)
