@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replica/forwarder.h"
 
+#include <algorithm>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "base/coding.h"
@@ -117,7 +117,9 @@ void Forwarder::Receive(NodeId from, std::string_view bytes, Term leading, const
   }
   const ForwardId id = decoded->id;
   if (leading == Term{} || decoded->term != leading) {
-    Answer(from, id, {.fate = Fate::kNotLeader, .outcome = {}});
+    if (const std::optional<Fate> fate = FateOfLate(id, decoded->term)) {
+      Answer(from, id, {.fate = *fate, .outcome = {}});
+    }
     return;
   }
   if (taken_term_ != leading) {
@@ -147,6 +149,21 @@ bool Forwarder::Take(const ForwardId& id) {
     window.taken.erase(window.taken.begin());
   }
   return true;
+}
+
+bool Forwarder::WasTaken(const ForwardId& id) const {
+  const auto window = windows_.find(id.boot);
+  return window != windows_.end() &&
+         (id.number < window->second.floor || window->second.taken.contains(id.number));
+}
+
+// Of a command for a leader that this node is not. It may be a copy that the network held back: the
+// other one was perhaps taken while the node led. Nothing: that one is answered when it ends.
+std::optional<Fate> Forwarder::FateOfLate(const ForwardId& id, Term term) const {
+  if (term == taken_term_) {
+    return WasTaken(id) ? std::nullopt : std::optional(Fate::kNotLeader);
+  }
+  return term > std::max(taken_term_, setup_.born) ? Fate::kNotLeader : Fate::kUnknown;
 }
 
 void Forwarder::Answer(NodeId to, const ForwardId& id, const CommandReply& reply) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -59,6 +60,7 @@ class Forwarder {
   struct Setup {
     PeerSender& peers;
     std::uint64_t boot = 0;  // DriverConfig::boot.
+    Term born{};             // When this life of the node began.
     std::uint64_t patience_ticks = 60;
     std::uint64_t waiting_max = 10'000;  // Commands without an answer yet; more are refused.
   };
@@ -89,12 +91,14 @@ class Forwarder {
   };
 
   bool Take(const ForwardId& id);
+  bool WasTaken(const ForwardId& id) const;
+  std::optional<Fate> FateOfLate(const ForwardId& id, Term term) const;
   void Answer(NodeId to, const ForwardId& id, const CommandReply& reply);
 
   const Setup setup_;
   std::uint64_t numbers_ = 0;
   std::map<std::uint64_t, Waiting> waiting_;
-  // What has come to this node as the leader of a term; kept as long as it leads in it.
+  // What has come to this node as the leader of a term; kept until it leads in another.
   Term taken_term_;
   std::map<std::uint64_t, Window> windows_;  // By boot.
 };

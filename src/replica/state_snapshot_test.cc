@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "replica/client_testing.h"
+#include "replica/forwarder.h"
 
 namespace firn {
 namespace {
@@ -252,6 +253,50 @@ TEST(Forwarding, WithoutAnAnswerTheFateIsUnknown) {
   Write& write = cluster.client.Put(follower, "k", "v");
   ASSERT_TRUE(cluster.world.StepUntil([&] { return write.reply.has_value(); }));
   EXPECT_EQ(write.reply->fate, Fate::kUnknown);
+}
+
+class SentMessages final : public PeerSender {
+ public:
+  void Send(const RaftMessage&) override {}
+  void Send(const PeerMessage& message) override { messages.push_back(message); }
+  void SetMembers(const std::map<NodeId, Member>&) override {}
+
+  // Of the answer that was sent last; nothing when there is none.
+  std::optional<Fate> LastFate() {
+    if (messages.empty()) {
+      return std::nullopt;
+    }
+    const ForwardedReply answer = DecodeForwardedReply(messages.back().bytes).value();
+    messages.clear();
+    return answer.reply.fate;
+  }
+
+  std::vector<PeerMessage> messages;
+};
+
+TEST(Forwarding, ACopyThatWasHeldBackDoesNotDenyWhatWasTaken) {
+  std::string operations;
+  EncodePut(operations, "k", "v");
+  SentMessages to_leader;
+  Forwarder follower({.peers = to_leader, .boot = 1});
+  follower.Send({.operations = operations}, Term{2}, NodeId{2}, [](const CommandReply&) {});
+  const std::string copy = to_leader.messages.front().bytes;
+
+  SentMessages answers;
+  const auto take = [](const Command&, const Forwarder::Reply&) {};
+  const auto never = [](const Command&, const Forwarder::Reply&) { FAIL(); };
+  Forwarder leader({.peers = answers, .boot = 2, .born = Term{1}});
+  leader.Receive({1}, copy, Term{2}, take);
+  leader.Receive({1}, copy, Term{}, never);
+  leader.Receive({1}, copy, Term{3}, never);
+  EXPECT_EQ(answers.LastFate(), std::nullopt) << "the first copy is answered when it ends";
+
+  Forwarder reborn({.peers = answers, .boot = 3, .born = Term{2}});
+  reborn.Receive({1}, copy, Term{}, never);
+  EXPECT_EQ(answers.LastFate(), Fate::kUnknown) << "an earlier life may have taken it";
+  Forwarder other({.peers = answers, .boot = 4, .born = Term{1}});
+  other.Receive({1}, copy, Term{}, never);
+  EXPECT_EQ(answers.LastFate(), Fate::kNotLeader);
 }
 
 TEST(StaleReads, AreServedWithinTheirBoundAndNotBeyond) {
