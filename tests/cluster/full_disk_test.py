@@ -43,19 +43,13 @@ def _disk(mounts):  # pylint: disable=unused-argument
         disk.end()
 
 
-@pytest.fixture(name="make_cluster")
-def _make_cluster(disk):
+@pytest.fixture(name="cluster_with")
+def _cluster_with(disk, grown):
     """A cluster of which the node with this number has the small disk."""
-    clusters = []
-
-    def make(number):
-        clusters.append(Cluster(**SETTINGS, settings_of=lambda node: (
-            {"data": str(disk.directory / "data")} if node == number else {})))
-        return clusters[-1]
-
-    yield make
-    for cluster in clusters:
-        cluster.end()
+    def cluster_with(number, size):
+        return grown(Cluster(**SETTINGS, settings_of=lambda node: (
+            {"data": str(disk.directory / "data")} if node == number else {})), size)
+    return cluster_with
 
 
 class Filler:
@@ -96,10 +90,9 @@ async def _status_of_a_put(address):
     return grpc.StatusCode.OK, ""
 
 
-async def test_a_node_alone_says_so_is_read_and_goes_on_with_space(make_cluster, disk, capsys):
-    cluster = await make_cluster(1).grow(1)
-    node = cluster.nodes[0]
-    async with cluster.client() as client:
+async def test_a_node_alone_says_so_is_read_and_goes_on_with_space(cluster_with, disk, capsys):
+    async with cluster_with(1, 1) as cluster, cluster.client() as client:
+        node = cluster.nodes[0]
         filler = Filler(client)
         with pytest.raises((firn.Unavailable, firn.UnknownOutcome), match="disk .* is full"):
             while True:
@@ -123,11 +116,11 @@ async def test_a_node_alone_says_so_is_read_and_goes_on_with_space(make_cluster,
 
 
 @pytest.mark.parametrize("number", [1, 2], ids=["leader", "follower"])
-async def test_five_nodes_go_on_without_the_one_whose_disk_is_full(make_cluster, disk, capsys,
+async def test_five_nodes_go_on_without_the_one_whose_disk_is_full(cluster_with, disk, capsys,
                                                                    number):
-    cluster = await make_cluster(number).grow(5)
-    full = cluster.nodes[number - 1]
-    async with Workload(cluster) as workload, cluster.client(timeout=SECONDS_MAX) as client:
+    async with (cluster_with(number, 5) as cluster, Workload(cluster) as workload,
+                cluster.client(timeout=SECONDS_MAX) as client):
+        full = cluster.nodes[number - 1]
         if await cluster.leader() is not cluster.nodes[0]:
             await client.TransferLeadership(node_id=1)
         filler = Filler(client)

@@ -39,13 +39,14 @@ class Workload:
     """Writers ask whoever leads; each node has a reader that asks nobody else, so that a node that
     is cut off gets its chance to answer with what is not true any more."""
 
-    def __init__(self, cluster, writers=4):
+    def __init__(self, cluster, keys="key", writers=4):
+        """`keys` begins the names of keys, which nobody may have written before."""
         self.lines = []
         self.writes = 0  # Acknowledged.
         self._cluster = cluster
         self._writers = writers
         self._values = itertools.count(1)
-        self._keys = [f"key{i}.1" for i in range(KEYS)]
+        self._keys = [f"{keys}{i}.1" for i in range(KEYS)]
         self._calls = collections.Counter()
         self._acknowledged_at = []
         self._is_over = False

@@ -3,7 +3,6 @@
 its own, and every client reaches every node all the time, so that those that are cut off from their
 peers get their chance to answer with what is not true any more. No history may tell of a lost write
 or of a stale read. How long nothing was acknowledged is printed, in milliseconds."""
-import contextlib
 import pathlib
 import subprocess
 import tempfile
@@ -20,21 +19,6 @@ from history import Workload
 NODES = 5
 WRITES = 300  # That have to be acknowledged before, during and after a cut.
 SECONDS_MAX = 60
-
-
-@pytest.fixture(name="hosts", scope="session")
-def _hosts():
-    try:
-        network.move_into_a_network()
-    except network.Unavailable as unavailable:
-        pytest.skip(str(unavailable))
-
-
-@pytest.fixture(name="net")
-def _net(hosts):  # pylint: disable=unused-argument
-    net = network.Network()
-    yield net
-    net.end()
 
 
 class Certificates:
@@ -60,31 +44,13 @@ class Certificates:
                           for name in ("ca.pem", "client.pem", "client.key")))
 
 
-@contextlib.asynccontextmanager
-async def _grown(net, **settings):
-    cluster = Cluster(place=net.add_host, memtable="64KiB", **settings)
-    try:
-        yield await cluster.grow(NODES)
-    except BaseException:
-        for number, node in enumerate(cluster.nodes, 1):
-            print(f"--- node {number}\n{node.log()}")
-        raise
-    finally:
-        cluster.end()
-
-
-@pytest_asyncio.fixture(name="cluster")
-async def _cluster(net):
-    async with _grown(net, insecure="true") as cluster:
-        yield cluster
-
-
 @pytest_asyncio.fixture(name="tls_cluster")
-async def _tls_cluster(net):
+async def _tls_cluster(net, grown):
     with tempfile.TemporaryDirectory(prefix="firn-certificates-") as directory:
         certificates = Certificates(directory)
-        async with _grown(net, settings_of=certificates.of_node,
-                          tls=certificates.of_client()) as cluster:
+        cluster = Cluster(place=net.add_host, memtable="64KiB", settings_of=certificates.of_node,
+                          tls=certificates.of_client())
+        async with grown(cluster, NODES):
             yield cluster
 
 
@@ -108,21 +74,22 @@ def _cut_and_heal(net, capsys):
     return run
 
 
-async def test_a_leader_without_peers_is_replaced_and_tells_nothing_stale(cluster, cut_and_heal):
-    await cut_and_heal(cluster, lambda leader: leader.unplug(network.PEERS), "leader without peers")
+async def test_a_leader_without_peers_tells_nothing_stale(spread_cluster, cut_and_heal):
+    await cut_and_heal(spread_cluster, lambda leader: leader.unplug(network.PEERS),
+                       "leader without peers")
 
 
-async def test_a_leader_that_is_gone_is_replaced(cluster, cut_and_heal):
-    await cut_and_heal(cluster, lambda leader: leader.unplug(network.PEERS, network.CLIENTS),
-                       "leader gone")
+async def test_a_leader_that_is_gone_is_replaced(spread_cluster, cut_and_heal):
+    await cut_and_heal(spread_cluster,
+                       lambda leader: leader.unplug(network.PEERS, network.CLIENTS), "leader gone")
 
 
-async def test_a_leader_that_nobody_hears_is_replaced(cluster, cut_and_heal):
-    await cut_and_heal(cluster, lambda leader: leader.mute(), "mute leader")
+async def test_a_leader_that_nobody_hears_is_replaced(spread_cluster, cut_and_heal):
+    await cut_and_heal(spread_cluster, lambda leader: leader.mute(), "mute leader")
 
 
-async def test_a_leader_that_hears_nobody_gives_up(cluster, cut_and_heal):
-    await cut_and_heal(cluster, lambda leader: leader.deafen(), "deaf leader")
+async def test_a_leader_that_hears_nobody_gives_up(spread_cluster, cut_and_heal):
+    await cut_and_heal(spread_cluster, lambda leader: leader.deafen(), "deaf leader")
 
 
 def _split(net):
@@ -134,8 +101,8 @@ def _split(net):
     return split
 
 
-async def test_the_larger_part_goes_on(net, cluster, cut_and_heal):
-    await cut_and_heal(cluster, _split(net), "leader among two of five")
+async def test_the_larger_part_goes_on(net, spread_cluster, cut_and_heal):
+    await cut_and_heal(spread_cluster, _split(net), "leader among two of five")
 
 
 async def test_the_larger_part_goes_on_under_tls(net, tls_cluster, cut_and_heal):
