@@ -62,6 +62,7 @@ void AddOnce(std::vector<Value>& values, const Value& value) {
 
 nlohmann::json ToJson(const Options& options) {
   std::vector<std::string> workloads;
+  workloads.reserve(options.workloads.size());
   for (const Workload workload : options.workloads) {
     workloads.emplace_back(Name(workload));
   }

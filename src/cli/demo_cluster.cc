@@ -111,6 +111,7 @@ Result<void> DemoCluster::Restart(int node) {
 
 void DemoCluster::Stop(std::chrono::milliseconds patience) {
   std::vector<ChildProcess*> processes;
+  processes.reserve(nodes_.size());
   for (Node& node : nodes_) {
     processes.push_back(&node.process);
   }
