@@ -52,9 +52,8 @@ Driver::Driver(const DriverConfig& config, const DriverParts& parts)
               .boot = config.boot,
               .patience_ticks = config.election_ticks,
               .reuses_contexts = config.defect == PlantedDefect::kReadContextReused}),
-      forwarder_({.peers = parts.peers,
-                  .boot = config.boot,
-                  .born = parts.node.ballot->ballot().term}),
+      forwarder_(
+          {.peers = parts.peers, .boot = config.boot, .born = parts.node.ballot->ballot().term}),
       auditor_({.node = config.id,
                 .peers = parts.peers,
                 .scheduler = parts.scheduler,
@@ -76,7 +75,8 @@ Driver::Driver(const DriverConfig& config, const DriverParts& parts)
                 .wake = parts.wake}),
       write_(parts.scheduler, parts.wake),
       release_(parts.scheduler, parts.wake),
-      closing_(parts.scheduler, parts.wake) {}
+      closing_(parts.scheduler, parts.wake),
+      sync_(parts.scheduler, parts.wake) {}
 
 Result<std::unique_ptr<Driver>> Driver::Start(const DriverConfig& config,
                                               const DriverParts& parts) {
@@ -159,6 +159,7 @@ Result<void> Driver::Tick(std::uint64_t elapsed_ms) {
   has_input_ = true;
   RemoveRetired();
   FIRN_TRY(WatchDisk());
+  FIRN_TRY(SyncBehind());
   return TrimLog();
 }
 
@@ -489,6 +490,7 @@ Result<void> Driver::FinishWrite(Result<Written> written) {
                      *written->start);
     SwitchStore();
   }
+  is_unsynced_ = parts_.setup.durability == Durability::kProcess;
   log().Adopt(std::move(ready_->entries), written->places);
   is_written_ = true;
   return {};

@@ -176,6 +176,8 @@ class Driver final : private RaftStorage {
   // that the flushed state says are not needed.
   Result<void> TrimLog();
   Result<void> WatchDisk();
+  // At process durability: has what was written synced now and then.
+  Result<void> SyncBehind();
   // Nothing can be written, or not be applied, until there is space on the disk.
   bool IsFull() const;
   // See ReadRounds::Take.
@@ -201,10 +203,11 @@ class Driver final : private RaftStorage {
   std::uint64_t write_ticks_ = 0;
   std::uint64_t full_ticks_ = 0;
   Ballot durable_ballot_;
-  LogIndex to_apply_;       // The next entry of it to be applied.
-  WalNumber released_;      // Segments below are deleted, or being deleted.
-  bool has_input_ = false;  // Since messages were last let out.
-  LogIndex newest_change_;  // The last change of the membership applied in this life.
+  LogIndex to_apply_;         // The next entry of it to be applied.
+  bool is_unsynced_ = false;  // Entries were written since a sync of SyncBehind began.
+  WalNumber released_;        // Segments below are deleted, or being deleted.
+  bool has_input_ = false;    // Since messages were last let out.
+  LogIndex newest_change_;    // The last change of the membership applied in this life.
   std::optional<PendingChange> change_;
   std::optional<CheckpointFetcher::Fetched> fetched_;  // To be installed.
   std::uint64_t store_ = 0;                            // The number of the store that counts.
@@ -221,6 +224,7 @@ class Driver final : private RaftStorage {
   Errand<Result<Written>> write_;
   Errand<Result<void>> release_;
   Errand<Result<void>> closing_;
+  Errand<Result<void>> sync_;
 };
 
 }  // namespace firn

@@ -10,6 +10,12 @@
 #include "replica/driver.h"
 
 namespace firn {
+namespace {
+
+// Between syncs at process durability: 100 ms as a server ticks.
+constexpr std::uint64_t kSyncTicks = 2;
+
+}  // namespace
 
 std::optional<StateSnapshot> Driver::Snapshot() {
   const LogIndex change =
@@ -122,6 +128,18 @@ LogIndex Driver::ReadIndexMax() const {
   return voters.size() == 1 && voters.front() == config_.id
              ? log().LastIndex()
              : LogIndex{std::numeric_limits<std::uint64_t>::max()};
+}
+
+// Beside what is being written; so that a power loss takes two ticks and a sync at most.
+Result<void> Driver::SyncBehind() {
+  if (std::optional<Result<void>> synced = sync_.Take()) {
+    FIRN_TRY(*synced);
+  }
+  if (is_unsynced_ && !sync_.is_under_way() && ticks_ % kSyncTicks == 0) {
+    is_unsynced_ = false;
+    sync_.Start(Lane::kTransfer, [&log = log()] { return log.Sync(); });
+  }
+  return {};
 }
 
 // A leader whose disk has stopped or is full keeps its followers from electing one that could work:

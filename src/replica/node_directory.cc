@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/propagate.h"
+#include "replica/unsynced_mark.h"
 
 namespace firn {
 namespace {
@@ -63,10 +64,59 @@ Result<void> RemoveLeftOvers(const NodeSetup& setup, std::uint64_t store) {
 RaftLogSetup LogSetupOf(const NodeSetup& setup, const ReplicaState& flushed) {
   return {.files = *setup.environment.files,
           .directory = LogOf(setup),
+          .durability = setup.durability,
           .segment_bytes = setup.log_segment_bytes,
           .cache_bytes = setup.log_cache_bytes,
           .flushed = {.index = flushed.index, .term = flushed.term},
           .min_live = flushed.min_log_segment};
+}
+
+// Whether no other node votes, as far as this one can know: a change of the membership is synced at
+// any durability, so that it is in the log if it is not in the tables.
+bool IsLoneVoter(const NodeParts& parts) {
+  const ReplicaState& state = parts.machine->state();
+  const std::vector<NodeId>& voters = state.membership.voters;
+  bool is_lone = voters.size() == 1 && voters.front() == parts.identity.node;
+  for (LogIndex index = state.index.Next(); index <= parts.log->LastIndex(); index = index.Next()) {
+    is_lone = is_lone && parts.log->KindAt(index) == EntryKind::kData;
+  }
+  return is_lone;
+}
+
+// I-R20. What was synced since the last start of the machine cannot be told from what was not.
+Result<void> CheckUnsyncedMarks(const NodeSetup& setup, NodeParts& parts) {
+  FIRN_TRY_ASSIGN(const auto marked, ReadUnsyncedMarks(*setup.environment.files, setup.directory));
+  const auto other =
+      std::find_if(marked.begin(), marked.end(), [&setup](const std::string& boot_id) {
+        return setup.boot_id.empty() || boot_id != setup.boot_id;
+      });
+  if (other == marked.end()) {
+    return {};
+  }
+  if (!IsLoneVoter(parts)) {
+    return Error{ErrorCode::kCorruption,
+                 setup.directory +
+                     ": the machine has started again since this node ran at process durability, "
+                     "and entries that it acknowledged may be gone: remove member " +
+                     std::to_string(parts.identity.node.value) +
+                     " from its cluster, and let it join with an empty directory"};
+  }
+  parts.notice =
+      "the machine has started again since this node ran at process durability: the writes of its "
+      "last moments may be gone";
+  return {};
+}
+
+// Says on disk what a later start has to know of the durability of this one.
+Result<void> MarkDurability(const NodeSetup& setup) {
+  if (setup.durability == Durability::kDisk) {
+    return RemoveUnsyncedMarks(*setup.environment.files, setup.directory);
+  }
+  if (setup.boot_id.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 "process durability needs the boot id of the machine, which is not known here"};
+  }
+  return MarkUnsynced(*setup.environment.files, setup.directory, setup.boot_id);
 }
 
 }  // namespace
@@ -119,8 +169,15 @@ Result<NodeParts> OpenNode(const NodeSetup& setup) {
   const std::uint64_t store = parts.ballot->ballot().store;
   FIRN_TRY_ASSIGN(parts.machine, OpenStore(setup, store));
   FIRN_TRY_ASSIGN(parts.log, RaftLog::Open(LogSetupOf(setup, parts.machine->state())));
+  FIRN_TRY(CheckUnsyncedMarks(setup, parts));
+  FIRN_TRY(MarkDurability(setup));  // What a killed process left was synced by opening the log.
   FIRN_TRY(RemoveLeftOvers(setup, store));
   return parts;
+}
+
+Result<void> CloseNode(const NodeSetup& setup, NodeParts& parts) {
+  FIRN_TRY(parts.log->Sync());
+  return RemoveUnsyncedMarks(*setup.environment.files, setup.directory);
 }
 
 }  // namespace firn

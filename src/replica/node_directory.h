@@ -32,6 +32,10 @@ struct NodeSetup {
   Environment environment;
   std::string directory;
   Options engine;  // `wal` is turned off here.
+  // What an acknowledged entry survives on this node; the engine's own plays no part.
+  Durability durability = Durability::kDisk;
+  // Of this run of the machine, another after each start of it. For process durability.
+  std::string boot_id{};
   std::uint64_t log_segment_bytes = std::uint64_t{16} << 20;
   std::size_t log_cache_bytes = std::size_t{16} << 20;
 };
@@ -42,6 +46,7 @@ struct NodeParts {
   std::unique_ptr<BallotFile> ballot;
   std::unique_ptr<StateMachine> machine;  // And with it the engine.
   std::unique_ptr<RaftLog> log;
+  std::string notice;  // What the operator should know of the opening; mostly nothing.
 };
 
 // Makes the directory of a node that has never been: the first of a cluster, with a membership of
@@ -50,9 +55,13 @@ struct NodeParts {
 Result<void> CreateNode(const NodeSetup& setup, const Identity& identity,
                         const ReplicaState& initial);
 
-// kNotFound when there is no node; kCorruption names what is damaged or missing; kBusy when another
-// process has it.
+// kNotFound when there is no node; kCorruption names what is damaged or missing, also when the
+// machine has started again since the node ran at process durability and others vote beside it;
+// kBusy when another process has it; kUnsupported: process durability without a boot id.
 Result<NodeParts> OpenNode(const NodeSetup& setup);
+// Makes all of it durable. For a node whose log nothing writes any more; without it, its next start
+// is that of a node that was killed.
+Result<void> CloseNode(const NodeSetup& setup, NodeParts& parts);
 
 std::string StorePath(const NodeSetup& setup, std::uint64_t number);
 // The store that is there. kCorruption when it has no state of a replica, or none that fits it.

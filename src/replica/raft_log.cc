@@ -124,6 +124,7 @@ Result<bool> RaftLog::ContinuesFlushed() const {
 Result<RaftLog::Places> RaftLog::Write(std::span<const LogEntry> entries, LogIndex commit) {
   Places places;
   places.reserve(entries.size());
+  bool must_sync = setup_.durability == Durability::kDisk;
   for (const LogEntry& entry : entries) {
     const std::string head = EncodeRecordHead({.commit = commit,
                                                .term = entry.term,
@@ -132,8 +133,11 @@ Result<RaftLog::Places> RaftLog::Write(std::span<const LogEntry> entries, LogInd
     const std::string_view parts[] = {head, entry.data};
     FIRN_TRY(log_->Append({entry.index.value}, parts));
     places.push_back(log_->last_place());
+    must_sync = must_sync || entry.kind != EntryKind::kData;
   }
-  FIRN_TRY(log_->Sync());
+  if (must_sync) {
+    FIRN_TRY(log_->Sync());
+  }
   return places;
 }
 

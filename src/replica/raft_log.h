@@ -6,8 +6,8 @@
 //
 // Two sides. Write belongs to the thread that waits for the disk. Everything else belongs to the
 // thread that drives Raft, which adopts what was written once it is durable; so what this object
-// answers Raft is always on disk. The newest entries are kept in memory, older ones are read back
-// and checked again.
+// answers Raft is always on disk, or with the kernel at process durability. The newest entries are
+// kept in memory, older ones are read back and checked again.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ struct RaftLogSetup {
   FileSystem& files;
   std::string directory;  // Its own; must exist.
   bool create = false;    // Begin a log where there is none. Else that is kCorruption.
+  Durability durability = Durability::kDisk;  // Of what Write has returned.
   std::uint64_t segment_bytes = std::uint64_t{16} << 20;
   WalAppend way = WalAppend::kAuto;
   std::size_t cache_bytes = std::size_t{16} << 20;  // Of entries kept in memory.
@@ -55,10 +56,14 @@ class RaftLog {
   // Where entries were written, in their order.
   using Places = std::vector<LogPlace>;
 
-  // Appends the entries, each with the commit index known when it is written, and syncs. May run
+  // Appends the entries, each with the commit index known when it is written, and syncs, unless the
+  // durability is kProcess and none of them changes the membership. May run
   // beside all else; one at a time. After kNoSpace part of them may be written and none is to be
   // adopted: writing them again is right. Every other error is final.
   Result<Places> Write(std::span<const LogEntry> entries, LogIndex commit);
+
+  // Makes what was written survive power loss. Any thread, beside all else. kIo is final.
+  Result<void> Sync() { return log_->Sync(); }
 
   // Takes in what Write made durable. The first entry is at most one above the last index.
   void Adopt(std::vector<LogEntry> entries, const Places& places);

@@ -100,6 +100,21 @@ TEST(RaftLog, AnEntryTruncatesWhatStandsFromThereOn) {
   }
 }
 
+TEST(RaftLog, AtProcessDurabilityEntriesSurviveTheProcessAndChangesOfTheMembershipPowerLoss) {
+  MemoryFileSystem files;
+  files.CreateDirectory("/raft").value();
+  RaftLogSetup setup = SetupOn(files);
+  setup.create = true;
+  setup.durability = Durability::kProcess;
+  const auto log = RaftLog::Open(std::move(setup)).value();
+  AppendRange(*log, 2, 8, 1);  // 7 changes the membership.
+  EXPECT_EQ(Reopen(*files.CloneAfterKill())->LastIndex(), (LogIndex{8}));
+  Random random(1);
+  EXPECT_EQ(Reopen(*files.CloneAfterPowerLoss(random, 0))->LastIndex(), (LogIndex{7}));
+  log->Sync().value();
+  EXPECT_EQ(Reopen(*files.CloneAfterPowerLoss(random, 0))->LastIndex(), (LogIndex{8}));
+}
+
 TEST(RaftLog, RemembersTheCommitIndex) {
   MemoryFileSystem files;
   auto log = Create(files);

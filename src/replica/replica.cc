@@ -175,9 +175,12 @@ void Replica::Publish(std::optional<Error> failure) {
 
 void Replica::Run() {
   RunInsideBridge([this] {
-    const Result<void> ran = RunUntilStopped();
+    Result<void> ran = RunUntilStopped();
     Publish(ran ? std::nullopt : std::optional(ran.error()));
     End();
+    if (ran) {
+      ran = CloseNode(setup_.node, parts_);
+    }
     if (!ran && setup_.on_failure) {
       setup_.on_failure(ran.error());
     }

@@ -83,6 +83,8 @@ class Replica {
 
   ReplicaStatus Status() const FIRN_EXCLUDES(mutex_);
   const Identity& identity() const { return parts_.identity; }
+  // What the operator should know of how it was opened; mostly nothing.
+  const std::string& notice() const { return parts_.notice; }
   // The store of now. A state snapshot may put another in its place at any time; who holds this one
   // reads on in it undisturbed.
   std::shared_ptr<Engine> engine() const FIRN_EXCLUDES(mutex_);

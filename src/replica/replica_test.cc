@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "io/posix_file_system.h"
 #include "io/temporary_directory.h"
+#include "replica/unsynced_mark.h"
 #include "storage/wal/operations.h"
 
 namespace firn {
@@ -60,6 +61,8 @@ class ReplicaTest : public testing::Test {
 
   ReplicaSetup SetupOf(NodeId id) {
     ReplicaSetup setup;
+    setup.node.durability = durability_;
+    setup.node.boot_id = boot_id_;
     setup.node.environment = {.files = PosixFileSystem(),
                               .scheduler = schedulers_.emplace_back(MakeThreadScheduler()),
                               .seed = EntropySeed(),
@@ -120,6 +123,19 @@ class ReplicaTest : public testing::Test {
     }
   }
 
+  // Starts a node as if it had been killed: the marks of its directory are those it had then.
+  Result<std::unique_ptr<Replica>> StartKilled(NodeId id) {
+    const NodeSetup setup = SetupOf(id).node;
+    const auto marks = ReadUnsyncedMarks(*setup.environment.files, setup.directory).value();
+    Stop(id);
+    for (const std::string& mark : marks) {
+      MarkUnsynced(*setup.environment.files, setup.directory, mark).value();
+    }
+    return Replica::Start(SetupOf(id));
+  }
+
+  Durability durability_ = Durability::kDisk;
+  std::string boot_id_ = "first";
   TemporaryDirectory directory_;
   std::deque<std::shared_ptr<Scheduler>> schedulers_;
   Switchboard board_;
@@ -153,6 +169,56 @@ TEST_F(ReplicaTest, ThreeNodesElectALeaderAndSurviveTheLossOfIt) {
   Stop(leader);
   EXPECT_EQ(PutSomewhere("b", "2").fate, Fate::kDone);
   EXPECT_EQ(ReadAt(Start(leader), "b"), "2");
+}
+
+class ProcessDurabilityTest : public ReplicaTest {
+ protected:
+  ProcessDurabilityTest() { durability_ = Durability::kProcess; }
+};
+
+TEST_F(ProcessDurabilityTest, AKilledNodeGoesOnWhileTheMachineRuns) {
+  Create({1}, {.voters = {{1}, {2}}, .learners = {}});
+  Start({1});
+  EXPECT_TRUE(StartKilled({1}).has_value());
+}
+
+TEST_F(ProcessDurabilityTest, AVoterAmongOthersDoesNotOutliveTheMachine) {
+  Create({1}, {.voters = {{1}, {2}}, .learners = {}});
+  Start({1});
+  boot_id_ = "second";
+  for (const Durability durability : {Durability::kProcess, Durability::kDisk}) {
+    durability_ = durability;
+    const auto started = StartKilled({1});
+    ASSERT_FALSE(started.has_value());
+    EXPECT_EQ(started.error().code, ErrorCode::kCorruption);
+    EXPECT_NE(started.error().context.find("remove member 1"), std::string::npos);
+  }
+}
+
+TEST_F(ProcessDurabilityTest, ANodeAloneGoesOnWithWhatItHasAndSaysSo) {
+  Create({1}, {.voters = {{1}}, .learners = {}});
+  Start({1});
+  EXPECT_EQ(PutSomewhere("key", "value").fate, Fate::kDone);
+  boot_id_ = "second";
+  const auto started = StartKilled({1});
+  ASSERT_TRUE(started.has_value()) << started.error().Describe();
+  EXPECT_NE((*started)->notice(), "");
+}
+
+TEST_F(ProcessDurabilityTest, ACleanStopLeavesNothingToFear) {
+  Create({1}, {.voters = {{1}, {2}}, .learners = {}});
+  Start({1});
+  Stop({1});
+  boot_id_ = "second";
+  EXPECT_EQ(Start({1}).notice(), "");
+}
+
+TEST_F(ProcessDurabilityTest, NeedsToKnowTheRunOfTheMachine) {
+  boot_id_.clear();
+  Create({1}, {.voters = {{1}}, .learners = {}});
+  const auto started = Replica::Start(SetupOf({1}));
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().code, ErrorCode::kUnsupported);
 }
 
 TEST_F(ReplicaTest, WhoAsksWhileItStopsIsAnswered) {

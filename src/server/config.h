@@ -56,6 +56,7 @@ struct Config {
   std::size_t workers = 0;  // Threads; 0: two for each processor.
   bool reflection = true;
   std::string ready_file;
+  Durability durability = Durability::kDisk;
   Options engine;
   std::size_t log_segment_bytes = std::size_t{16} << 20;
   std::size_t log_kept_bytes = std::size_t{64} << 20;

@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "base/propagate.h"
 #include "base/random.h"
+#include "io/boot_id.h"
 #include "io/posix_file_system.h"
 #include "server/cluster_client.h"
 #include "server/cluster_service.h"
@@ -34,7 +35,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr const char* kDurability = "disk";
 constexpr milliseconds kWatchInterval{50};
 constexpr milliseconds kSweepInterval{1'000};
 constexpr milliseconds kHandOverMax{2'000};
@@ -54,6 +54,8 @@ NodeSetup NodeSetupOf(const Config& config, const std::shared_ptr<Scheduler>& sc
   setup.environment.seed = EntropySeed();
   setup.directory = config.data;
   setup.engine = config.engine;
+  setup.durability = config.durability;
+  setup.boot_id = BootId();
   setup.log_segment_bytes = config.log_segment_bytes;
   return setup;
 }
@@ -113,6 +115,9 @@ class Server::Node {
   void HandOver();
   void AwaitCalls();
   void StopTimers();
+  const char* DurabilityName() const {
+    return config_.durability == Durability::kDisk ? "disk" : "process";
+  }
 
   const Config config_;
   const Events events_;
@@ -240,6 +245,9 @@ Result<void> Server::Node::StartReplica(const NodeSetup& setup, const std::strin
   replica.driver.log_bytes_kept = config_.log_kept_bytes;
   replica.on_failure = events_.on_failure;
   FIRN_TRY_ASSIGN(replica_, Replica::Start(std::move(replica)));
+  if (!replica_->notice().empty()) {
+    Log(LogLevel::kWarning, "what was synced", {{"what", replica_->notice()}});
+  }
   transport_->Start(
       {.receive = [this](NodeId from, PeerMessageKind kind,
                          std::string bytes) { replica_->Receive(from, kind, std::move(bytes)); },
@@ -266,9 +274,10 @@ Result<void> Server::Node::StartServices(std::unique_ptr<ClientListener> listene
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(MakeKvService(*serving_));
   services.push_back(MakeStorageService(*serving_));
-  services.push_back(MakeClusterService(
-      *serving_,
-      {.version = FIRN_VERSION, .durability = kDurability, .clock = clock_, .started = started_}));
+  services.push_back(MakeClusterService(*serving_, {.version = FIRN_VERSION,
+                                                    .durability = DurabilityName(),
+                                                    .clock = clock_,
+                                                    .started = started_}));
   FIRN_TRY_ASSIGN(grpc_, GrpcServer::Start({.listener = std::move(listener),
                                             .services = std::move(services),
                                             .limits = config_.limits,
@@ -299,7 +308,7 @@ NodeReport Server::Node::Report() const {
   const std::shared_ptr<Engine> engine = replica_->engine();
   const ClientListener::Statistics connections = grpc_->GetListenerStatistics();
   return {.version = FIRN_VERSION,
-          .durability = kDurability,
+          .durability = DurabilityName(),
           .identity = identity(),
           .uptime = std::chrono::duration_cast<std::chrono::seconds>(clock_.Now() - started_),
           .is_draining = stopping_.load(),

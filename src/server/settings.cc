@@ -144,6 +144,23 @@ Setting CompressionSetting() {
       .get = [](const Config& config) { return WordOf(config.engine.compression, kCompressions); }};
 }
 
+constexpr Word<Durability> kDurabilities[] = {{"disk", Durability::kDisk},
+                                              {"process", Durability::kProcess}};
+
+Setting DurabilitySetting() {
+  constexpr auto kPlace = [](Config& c) -> auto& { return c.durability; };
+  return {.name = "durability",
+          .placeholder = "WHEN",
+          .about =
+              "What an acknowledged write survives on a majority: disk: power loss; process: the "
+              "end of the server, but not of all machines at once",
+          .set =
+              [](Config& config, std::string_view text) {
+                return SetWord<decltype(kPlace)>(config, text, kDurabilities);
+              },
+          .get = [](const Config& config) { return WordOf(config.durability, kDurabilities); }};
+}
+
 Setting ClientCertificatesSetting() {
   constexpr auto kPlace = [](Config& c) -> auto& { return c.client_certificates; };
   return {.name = "tls-client-certificates",
@@ -210,6 +227,7 @@ std::vector<Setting> StoreSettings() {
             [](Config& c) -> auto& { return c.engine.memory_budget_bytes; }),
       Bytes("memtable", "Size at which a memtable is written as a table",
             [](Config& c) -> auto& { return c.engine.memtable_bytes; }),
+      DurabilitySetting(),
       CompressionSetting(),
       Switch("auto-compaction", "Merge tables without being asked",
              [](Config& c) -> auto& { return c.engine.auto_compaction; }),

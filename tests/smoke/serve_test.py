@@ -110,6 +110,24 @@ class Serve(unittest.TestCase):
                 with Server(self.directory) as server:
                     self.assertEqual(server.get(b"hello").value, b"world")
 
+    def test_process_durability_survives_kill_9_and_says_when_the_machine_has_not(self):
+        process = ("--durability", "process")
+        for number in range(2):
+            with Server(self.directory, *process) as server:
+                if number > 0:
+                    self.assertEqual(server.get(b"hello").value, b"world")
+                server.put(b"hello", b"world")
+                status = server.cluster.GetStatus(cluster_pb2.GetStatusRequest())
+                self.assertEqual(status.durability, "process")
+                server.stop(signal.SIGKILL)
+        data = pathlib.Path(self.directory, "data")
+        [mark] = data.glob("UNSYNCED-*")
+        mark.rename(data / "UNSYNCED-of-another-run")
+        with Server(self.directory) as server:
+            self.assertEqual(server.get(b"hello").value, b"world")
+            self.assertIn("the machine has started again", server.report())
+            self.assertEqual(list(data.glob("UNSYNCED-*")), [])
+
     def test_every_acknowledged_put_is_there_after_kill_9(self):
         written = 0
         for _ in range(3):
