@@ -8,6 +8,8 @@
 // Exit codes: 0 every key is linearizable; 1 some are not, and the one with the fewest calls is
 // written to standard output; 2 the input makes no sense; 3 a key's search was given up.
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -112,9 +114,7 @@ int Judge(const History& history) {
   return kLinearizable;
 }
 
-}  // namespace
-
-int main() {
+int Main() {
   History history;
   std::string line;
   for (std::size_t number = 1; std::getline(std::cin, line); ++number) {
@@ -124,4 +124,15 @@ int main() {
     }
   }
   return Judge(history);
+}
+
+}  // namespace
+
+int main() {
+  try {
+    return Main();
+  } catch (const std::exception& error) {  // Of libraries, such as want of memory.
+    std::fprintf(stderr, "history_check: %s\n", error.what());
+    return kTooHard;
+  }
 }
