@@ -44,7 +44,7 @@ void AddLoad(CLI::App& app, Options& options) {
                  "put, get, batch, mixed (half puts, half gets), failover, restart")
       ->delimiter(',')
       ->transform(CLI::Transformer(kWorkloads))
-      ->default_str("put,get");
+      ->default_str("get,put");
   app.add_option("--in-flight", options.in_flight, "Requests under way at a time, one row for each")
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000}))

@@ -19,7 +19,7 @@ struct Options {
   int nodes = 5;
   bool measures_firn = true;
   bool measures_etcd = true;
-  std::vector<Workload> workloads = {Workload::kPut, Workload::kGet};
+  std::vector<Workload> workloads = {Workload::kGet, Workload::kPut};
   std::vector<std::size_t> in_flight = {1, 64, 256, 1000};
   std::size_t connections = 8;
   std::size_t threads = 1;

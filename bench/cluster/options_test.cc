@@ -17,7 +17,7 @@ TEST(Options, MeasurePutsAndGetsOfFiveNodesByDefault) {
   EXPECT_EQ(options.nodes, 5);
   EXPECT_TRUE(options.measures_firn);
   EXPECT_TRUE(options.measures_etcd);
-  EXPECT_EQ(options.workloads, (std::vector{Workload::kPut, Workload::kGet}));
+  EXPECT_EQ(options.workloads, (std::vector{Workload::kGet, Workload::kPut}));
   EXPECT_EQ(options.in_flight, (std::vector<std::size_t>{1, 64, 256, 1000}));
   EXPECT_EQ(options.target, Target::kLeader);
 }
