@@ -133,14 +133,18 @@ bool ThreadScheduler::LanesIdle() const {
 }
 
 void ThreadScheduler::Submit(Lane lane, std::function<void()> task) {
-  MutexLock lock(mutex_);
-  LaneState& state = lanes_[static_cast<std::size_t>(lane)];
-  state.tasks.push_back(std::move(task));
-  if (!state.thread.joinable()) {
-    const SignalsBlocked blocked;
-    state.thread = std::thread([this, lane] { RunLane(lane); });
+  ConditionVariable* changed = nullptr;
+  {
+    MutexLock lock(mutex_);
+    LaneState& state = lanes_[static_cast<std::size_t>(lane)];
+    state.tasks.push_back(std::move(task));
+    if (!state.thread.joinable()) {
+      const SignalsBlocked blocked;
+      state.thread = std::thread([this, lane] { RunLane(lane); });
+    }
+    changed = &state.changed;
   }
-  state.changed.NotifyOne();
+  changed->NotifyOne();  // Not under the mutex, for which the lane would have to wait.
 }
 
 void ThreadScheduler::RunLane(Lane lane) {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <csignal>
+#include <limits>
 #include <utility>
 
 namespace firn::server {
@@ -46,24 +47,32 @@ WorkerPool::~WorkerPool() {
   }
 }
 
-void WorkerPool::Enqueue(std::function<void()> task) {
-  tasks_.push_back(std::move(task));
-  if (idle_ > 0) {
-    changed_.NotifyOne();
+// True: the caller is to notify one thread, once it has let the mutex go.
+bool WorkerPool::WakesOne() {
+  if (idle_ == 0 || is_waking_) {
+    return false;
   }
+  is_waking_ = true;
+  return true;
 }
 
 void WorkerPool::Post(std::function<void()> task) {
-  MutexLock lock(mutex_);
-  Enqueue(std::move(task));
+  PostUnlessBusy(std::numeric_limits<std::size_t>::max(), std::move(task));
 }
 
 bool WorkerPool::PostUnlessBusy(std::size_t waiting_max, std::function<void()> task) {
-  MutexLock lock(mutex_);
-  if (tasks_.size() >= waiting_max) {
-    return false;
+  bool wakes = false;
+  {
+    MutexLock lock(mutex_);
+    if (tasks_.size() >= waiting_max) {
+      return false;
+    }
+    tasks_.push_back(std::move(task));
+    wakes = WakesOne();
   }
-  Enqueue(std::move(task));
+  if (wakes) {
+    changed_.NotifyOne();
+  }
   return true;
 }
 
@@ -75,14 +84,19 @@ void WorkerPool::Run() {
       ++idle_;
       changed_.Wait(mutex_);
       --idle_;
+      is_waking_ = false;
     }
     if (tasks_.empty()) {
       break;
     }
     std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
+    const bool wakes = !tasks_.empty() && WakesOne();
     ++running_;
     mutex_.Unlock();
+    if (wakes) {
+      changed_.NotifyOne();
+    }
     task();
     task = nullptr;
     mutex_.Lock();

@@ -34,12 +34,13 @@ class WorkerPool {
 
  private:
   void Run() FIRN_EXCLUDES(mutex_);
-  void Enqueue(std::function<void()> task) FIRN_REQUIRES(mutex_);
+  bool WakesOne() FIRN_REQUIRES(mutex_);
 
   Mutex mutex_;
   ConditionVariable changed_;
   std::deque<std::function<void()>> tasks_ FIRN_GUARDED_BY(mutex_);
   std::size_t idle_ FIRN_GUARDED_BY(mutex_) = 0;
+  bool is_waking_ FIRN_GUARDED_BY(mutex_) = false;  // One was notified and has not come yet.
   std::size_t running_ FIRN_GUARDED_BY(mutex_) = 0;
   bool ending_ FIRN_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;  // Constant after construction.
