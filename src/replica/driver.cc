@@ -47,7 +47,8 @@ Driver::Driver(const DriverConfig& config, const DriverParts& parts)
       store_(durable_ballot_.store),
       proposals_({.boot = config.boot,
                   .group_bytes_max = config.group_bytes_max,
-                  .waiting_bytes_max = config.waiting_bytes_max}),
+                  .waiting_bytes_max = config.waiting_bytes_max,
+                  .gathers = config.gathers}),
       reads_({.node = config.id,
               .boot = config.boot,
               .patience_ticks = config.election_ticks,
@@ -369,7 +370,7 @@ Result<void> Driver::Turn() {
 
 // While a write is under way only a large group is worth an entry.
 void Driver::ProposeGroup() {
-  if (proposals_.empty() || !is_leader() ||
+  if (!is_leader() || !proposals_.IsGroupDue() ||
       (ready_ && proposals_.waiting_bytes() < kGroupBytesEager)) {
     return;
   }

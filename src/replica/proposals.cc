@@ -7,6 +7,12 @@
 #include "base/check.h"
 
 namespace firn {
+namespace {
+
+// So much waits for no more.
+constexpr std::uint64_t kGatheredBytesMax = std::uint64_t{256} << 10;
+
+}  // namespace
 
 void Proposals::Add(const Command& command, Reply reply) {
   const std::uint64_t bytes = command.operations.size() + command.condition.key.size() +
@@ -17,6 +23,18 @@ void Proposals::Add(const Command& command, Reply reply) {
   }
   waiting_bytes_ += bytes;
   waiting_.push_back({.command = command, .reply = std::move(reply), .bytes = bytes});
+}
+
+bool Proposals::IsGroupDue() const {
+  return !waiting_.empty() &&
+         (waiting_bytes_ >= kGatheredBytesMax || (proposed_.empty() && !setup_.gathers) ||
+          waiting_.size() >= std::max(proposed_count_, recent_count_ / 2));
+}
+
+std::size_t Proposals::gathering_count() const {
+  return waiting_.empty() || !proposed_.empty() || IsGroupDue()
+             ? 0
+             : recent_count_ / 2 - waiting_.size();
 }
 
 void Proposals::ProposeGroup(const std::function<bool(std::string)>& propose) {
@@ -40,6 +58,8 @@ void Proposals::ProposeGroup(const std::function<bool(std::string)>& propose) {
   }
   if (propose(group.Take())) {
     elapsed_ms_ = 0;
+    proposed_count_ += taken.size();
+    recent_count_ = std::max(taken.size(), recent_count_ - (recent_count_ + 7) / 8);
     proposed_[proposal] = std::move(taken);
     return;
   }
@@ -56,6 +76,7 @@ void Proposals::Answer(const StateMachine::Applied& applied) {
   }
   const std::vector<Waiting> waiting = std::move(found->second);
   proposed_.erase(found);
+  proposed_count_ -= waiting.size();
   FIRN_CHECK(waiting.size() == applied.outcomes.size(), waiting.size(), applied.outcomes.size());
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     waiting[i].reply({.fate = Fate::kDone, .outcome = applied.outcomes[i]});
@@ -68,6 +89,7 @@ void Proposals::Lose() {
       waiting.reply({.fate = Fate::kUnknown, .outcome = {}});
     }
   }
+  proposed_count_ = 0;
   for (const Waiting& waiting : std::exchange(waiting_, {})) {
     waiting.reply({.fate = Fate::kNotLeader, .outcome = {}});
   }

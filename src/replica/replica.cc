@@ -18,6 +18,10 @@ namespace {
 // Of peers, which a node that is busy with its disk may take a while to read.
 constexpr std::size_t kReceivedBytesMax = std::size_t{64} << 20;
 
+// How long the first of many commands waits for the others. About a round of a cluster, so that it
+// is soon made good by fewer rounds; and nothing when commands come one at a time.
+constexpr std::chrono::microseconds kGatherMax{1'000};
+
 std::vector<MemberStatus> DescribeMembers(const ReplicaState& state,
                                           const std::vector<PeerProgress>& progress) {
   std::vector<MemberStatus> members;
@@ -51,6 +55,7 @@ std::vector<MemberStatus> DescribeMembers(const ReplicaState& state,
 Result<std::unique_ptr<Replica>> Replica::Start(ReplicaSetup setup) {
   FIRN_TRY_ASSIGN(NodeParts parts, OpenNode(setup.node));
   setup.driver.id = parts.identity.node;
+  setup.driver.gathers = true;
   std::uint64_t seed = setup.node.environment.seed;
   setup.driver.seed = SplitMix64(seed);
   setup.driver.boot = SplitMix64(seed);
@@ -60,12 +65,7 @@ Result<std::unique_ptr<Replica>> Replica::Start(ReplicaSetup setup) {
       .setup = replica->setup_.node,
       .peers = *replica->setup_.peers,
       .scheduler = *replica->setup_.node.environment.scheduler,
-      .wake =
-          [own = replica.get()] {
-            MutexLock lock(own->mutex_);
-            own->woken_ = true;
-            own->changed_.NotifyAll();
-          },
+      .wake = [own = replica.get()] { own->Wake(); },
       .on_store =
           [own = replica.get()](const std::shared_ptr<Engine>& engine) {
             MutexLock lock(own->mutex_);
@@ -88,21 +88,42 @@ Replica::~Replica() {
                                           [this]() FIRN_REQUIRES(mutex_) { return has_ended_; });
 }
 
-bool Replica::Enqueue(Input input) {
-  MutexLock lock(mutex_);
-  if (stopped_) {
-    return false;
+// The task is notified once for all that has come since it last looked, and after the mutex was let
+// go, for which it would have to wait. Whoever calls keeps the replica alive.
+void Replica::Wake() {
+  bool sleeps = false;
+  {
+    MutexLock lock(mutex_);
+    sleeps = !std::exchange(woken_, true);
   }
-  inputs_.push_back(std::move(input));
-  changed_.NotifyAll();
+  if (sleeps) {
+    changed_.NotifyOne();
+  }
+}
+
+bool Replica::Enqueue(Input input, bool may_gather) {
+  bool sleeps = false;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) {
+      return false;
+    }
+    inputs_.push_back(std::move(input));
+    gathering_count_ = may_gather && gathering_count_ > 0 ? gathering_count_ - 1 : 0;
+    sleeps = gathering_count_ == 0 && !std::exchange(woken_, true);
+  }
+  if (sleeps) {
+    changed_.NotifyOne();
+  }
   return true;
 }
 
 void Replica::Submit(const Command& command, bool may_forward,
                      const std::function<void(const CommandReply&)>& reply) {
-  if (!Enqueue([command, may_forward, reply](Driver& driver) {
-        driver.Submit(command, may_forward, reply);
-      })) {
+  const auto input = [command, may_forward, reply](Driver& driver) {
+    driver.Submit(command, may_forward, reply);
+  };
+  if (!Enqueue(input, true)) {
     reply({.fate = Fate::kStopped, .outcome = {}});
   }
 }
@@ -131,15 +152,16 @@ void Replica::TransferLeadership(NodeId to) {
 }
 
 void Replica::Receive(NodeId from, PeerMessageKind kind, std::string bytes) {
-  MutexLock lock(mutex_);
-  if (stopped_ || received_bytes_ > kReceivedBytesMax) {
-    return;
+  {
+    MutexLock lock(mutex_);
+    if (received_bytes_ > kReceivedBytesMax) {
+      return;
+    }
+    received_bytes_ += bytes.size();
   }
-  received_bytes_ += bytes.size();
-  inputs_.push_back([from, kind, bytes = std::move(bytes)](Driver& driver) {
+  Enqueue([from, kind, bytes = std::move(bytes)](Driver& driver) {
     driver.Receive(from, kind, bytes);
   });
-  changed_.NotifyAll();
 }
 
 void Replica::PeerUnreachable(NodeId peer) {
@@ -208,29 +230,39 @@ Result<void> Replica::RunUntilStopped() {
   const Clock& clock = setup_.node.environment.scheduler->clock();
   nanoseconds tick_due = clock.Now() + setup_.tick;
   std::vector<Input> inputs;
-  while (Await(tick_due, inputs)) {
+  nanoseconds gathered_due = nanoseconds::max();
+  while (Await(std::min(tick_due, gathered_due), inputs)) {
     for (const Input& input : inputs) {
       input(*driver_);
     }
     inputs.clear();
     FIRN_TRY(TickWhenDue(tick_due));
+    if (gathered_due <= clock.Now()) {
+      driver_->EndGathering();
+    }
     FIRN_TRY(driver_->Turn());
     Publish(std::nullopt);
+    if (driver_->gathering_count() == 0) {
+      gathered_due = nanoseconds::max();
+    } else if (gathered_due == nanoseconds::max()) {
+      gathered_due = clock.Now() + kGatherMax;
+    }
   }
   return {};
 }
 
-bool Replica::Await(nanoseconds tick_due, std::vector<Input>& inputs) {
+bool Replica::Await(nanoseconds due, std::vector<Input>& inputs) {
   Scheduler& scheduler = *setup_.node.environment.scheduler;
   MutexLock lock(mutex_);
-  const nanoseconds limit = std::max(tick_due - scheduler.clock().Now(), nanoseconds(0));
-  scheduler.WaitFor(mutex_, changed_, limit, [this]() FIRN_REQUIRES(mutex_) {
-    return stopping_ || woken_ || !inputs_.empty();
-  });
+  gathering_count_ = inputs_.empty() ? driver_->gathering_count() : 0;
+  const nanoseconds limit = std::max(due - scheduler.clock().Now(), nanoseconds(0));
+  scheduler.WaitFor(mutex_, changed_, limit,
+                    [this]() FIRN_REQUIRES(mutex_) { return stopping_ || woken_; });
   if (stopping_) {
     return false;
   }
   woken_ = false;
+  gathering_count_ = 0;
   std::swap(inputs, inputs_);
   received_bytes_ = 0;
   return true;

@@ -95,12 +95,15 @@ class Replica {
   Replica(ReplicaSetup setup, NodeParts parts)
       : setup_(std::move(setup)), parts_(std::move(parts)) {}
 
-  // False once the node has stopped.
-  bool Enqueue(Input input) FIRN_EXCLUDES(mutex_);
+  // Has the task look for input and results. Any thread.
+  void Wake() FIRN_EXCLUDES(mutex_);
+  // False once the node has stopped. What may gather waits for more of its kind while the driver
+  // does.
+  bool Enqueue(Input input, bool may_gather = false) FIRN_EXCLUDES(mutex_);
   void Run();
   Result<void> RunUntilStopped() FIRN_EXCLUDES(mutex_);
-  // Waits for input, the next tick or the end. False: the end.
-  bool Await(std::chrono::nanoseconds tick_due, std::vector<Input>& inputs) FIRN_EXCLUDES(mutex_);
+  // Waits for input, the time that is due or the end. False: the end.
+  bool Await(std::chrono::nanoseconds due, std::vector<Input>& inputs) FIRN_EXCLUDES(mutex_);
   Result<void> TickWhenDue(std::chrono::nanoseconds& tick_due);
   void End();
   void Publish(std::optional<Error> failure) FIRN_EXCLUDES(mutex_);
@@ -114,6 +117,7 @@ class Replica {
   mutable Mutex mutex_;
   ConditionVariable changed_;
   bool woken_ FIRN_GUARDED_BY(mutex_) = false;
+  std::size_t gathering_count_ FIRN_GUARDED_BY(mutex_) = 0;  // Commands before the task is woken.
   bool stopping_ FIRN_GUARDED_BY(mutex_) = false;
   bool stopped_ FIRN_GUARDED_BY(mutex_) = false;    // Inputs are refused.
   bool has_ended_ FIRN_GUARDED_BY(mutex_) = false;  // The task has nothing more to do.
