@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The layout, and what is summed up, are in docs/protocol/peer.md, "Audits".
 #include "replica/auditor.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The layouts are in docs/protocol/peer.md, "Forwarding"; fates and codes go by number.
 #include "replica/forwarder.h"
 
 #include <algorithm>

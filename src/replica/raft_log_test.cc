@@ -8,6 +8,8 @@
 #include "io/faulty_file_system.h"
 #include "io/memory_file_system.h"
 #include "replica/ballot.h"
+#include "replica/command.h"
+#include "storage/wal/operations.h"
 
 namespace firn {
 namespace {
@@ -241,6 +243,19 @@ TEST(RaftLogRecord, WhatIsNoneIsRefused) {
             (Error{ErrorCode::kUnsupported, "raft entry: kind 7 needs a newer version"}));
 }
 
+std::string GroupOf(const golden::Command& command) {
+  const auto number = [&](const char* name) { return std::stoull(command.Get(name)); };
+  GroupBuilder group({.proposal = number("proposal"), .elapsed_ms = number("elapsed_ms")});
+  group.Add({.kind = Command::Kind::kOpenSession});
+  const std::string key = command.Get("absent");
+  std::string operations;
+  EncodePut(operations, command.Get("put"), command.Get("value"));
+  group.Add({.tag = {.session = number("session"), .sequence = number("sequence")},
+             .condition = {.kind = Condition::Kind::kAbsent, .key = key},
+             .operations = operations});
+  return group.Take();
+}
+
 // The worked examples of docs/format/raft-log.md.
 std::string RunExample(const golden::Command& command) {
   const auto number = [&](const char* name) { return std::stoull(command.Get(name)); };
@@ -251,6 +266,9 @@ std::string RunExample(const golden::Command& command) {
                           .kind = static_cast<RaftLogRecord::Kind>(number("kind")),
                           .data = {}}) +
         command.Get("data"));
+  }
+  if (command.name == "group") {
+    return golden::HexDump(GroupOf(command));
   }
   const BallotSlot slot{
       .generation = number("generation"),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The layout is in docs/format/replica-state.md. A field more, or a field less, is a new version.
 #include "base/coding.h"
 #include "base/propagate.h"
 #include "replica/state_machine.h"

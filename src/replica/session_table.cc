@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
+// Layout and rules are in docs/format/replica-state.md: they decide which rows there are, so that a
+// change of any of them, of a limit too, is one that all nodes must make at the same entry.
+//
 //   session row   prefix 's' id:u64be                   -> used_ms:varint
 //   result row    prefix 'r' id:u64be slot:u16be        -> sequence:varint code:u8 revision:varint
 #include "replica/session_table.h"

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "base/coding.h"
 #include "base/random.h"
 #include "engine/test_engine.h"
+#include "golden/golden.h"
 #include "storage/wal/operations.h"
 
 namespace firn {
@@ -372,6 +376,92 @@ TEST(ReplicaStateFormat, DecodesWhatItEncodedAndNothingElse) {
   std::string newer = bytes;
   newer[0] = 2;
   EXPECT_EQ(DecodeReplicaState(newer).error().code, ErrorCode::kUnsupported);
+}
+
+std::vector<NodeId> NodesOf(const std::string& list) {
+  std::vector<NodeId> nodes;
+  std::istringstream numbers(list);
+  for (std::string number; std::getline(numbers, number, ',');) {
+    nodes.push_back({std::stoull(number)});
+  }
+  return nodes;
+}
+
+std::string StateOf(const golden::Command& command) {
+  const auto number = [&](const char* name) { return std::stoull(command.Get(name)); };
+  ReplicaState state{.index = {number("index")},
+                     .term = {number("term")},
+                     .membership = {.voters = NodesOf(command.Get("voters")),
+                                    .learners = NodesOf(command.Get("learners"))},
+                     .members = {},
+                     .largest_node = {number("largest")},
+                     .clock_ms = number("clock_ms"),
+                     .checksum = number("checksum"),
+                     .min_log_segment = {number("min_log_segment")}};
+  for (const std::string& line : command.input) {
+    NodeId node;
+    Member member;
+    std::istringstream(line) >> node.value >> member.directory >> member.peer_address >>
+        member.client_address;
+    state.members[node] = member;
+  }
+  return golden::HexDump(Encode(state));
+}
+
+// Of a cluster that has applied one entry, whose data is the input.
+std::string ChecksumOf(const golden::Command& command) {
+  LogEntry entry{.term = {std::stoull(command.Get("term"))},
+                 .index = {std::stoull(command.Get("index"))},
+                 .kind = EntryKind::kData,
+                 .data = {}};
+  for (const std::string& line : command.input) {
+    std::istringstream bytes(line);
+    for (unsigned byte = 0; bytes >> std::hex >> byte;) {
+      entry.data.push_back(static_cast<char>(byte));
+    }
+  }
+  Replayer replica;
+  std::string text;
+  for (const Outcome& outcome : replica.Apply(entry)) {
+    text += "outcome code=" + std::to_string(static_cast<int>(outcome.code)) +
+            " revision=" + std::to_string(outcome.revision) + "\n";
+  }
+  std::string checksum;
+  PutLittle(checksum, replica.machine().state().checksum);
+  return text + golden::HexDump(checksum);
+}
+
+// Of a session that is opened and used once.
+std::string RowsOf(const golden::Command& command) {
+  const auto number = [&](const char* name) { return std::stoull(command.Get(name)); };
+  TestEngine engine;
+  engine.Open(ReplicaOptions()).value();
+  SessionTable table(engine.engine());
+  std::string operations;
+  std::uint64_t count = table.Open(number("id"), number("opened_ms"), operations);
+  count += table.Remember(
+      {.session = number("id"), .sequence = number("sequence")},
+      {.code = static_cast<Outcome::Code>(number("code")), .revision = number("revision")},
+      number("now_ms"), operations);
+  std::string text;
+  VisitOperations(operations, [&](const BatchOperation& put) -> Result<void> {
+    text += "key\n" + golden::HexDump(put.key) + "value\n" + golden::HexDump(put.value);
+    --count;
+    return {};
+  }).value();
+  EXPECT_EQ(count, 0u);
+  return text;
+}
+
+// The worked examples of docs/format/replica-state.md.
+TEST(ReplicaStateFormat, IsTheDocumentedOne) {
+  golden::RunFile(FIRN_SOURCE_ROOT "/docs/format/replica-state.md",
+                  [](const golden::Command& command) {
+                    if (command.name == "checksum") {
+                      return ChecksumOf(command);
+                    }
+                    return command.name == "session" ? RowsOf(command) : StateOf(command);
+                  });
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The layouts are in docs/protocol/peer.md, "Checkpoints".
 #include "replica/state_transfer.h"
 
 #include "base/coding.h"

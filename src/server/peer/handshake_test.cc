@@ -5,8 +5,6 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "golden/golden.h"
-#include "server/peer/frame.h"
 
 namespace firn {
 namespace {
@@ -152,40 +150,6 @@ TEST(Handshake, HasANameForEachRefusal) {
   for (std::size_t i = 1; i <= kRefusalCount; ++i) {
     EXPECT_NE(Name(static_cast<Refusal>(i)), "unknown") << i;
   }
-}
-
-// The worked examples of docs/protocol/peer.md.
-std::string RunExample(const golden::Command& command) {
-  const auto number = [&](const char* name) { return std::stoull(command.Get(name)); };
-  if (command.name == "frame") {
-    return golden::HexDump(
-        EncodeFrame(static_cast<PeerMessageKind>(number("kind")), command.Get("payload")));
-  }
-  if (command.name == "heartbeat") {
-    return golden::HexDump(EncodeHeartbeat());
-  }
-  if (command.name == "hello") {
-    return golden::HexDump(Encode(Hello{.cluster = number("cluster"),
-                                        .from = {number("from")},
-                                        .directory = command.Get("directory"),
-                                        .address = command.Get("address"),
-                                        .to = {number("to")},
-                                        .to_directory = command.Get("to_directory"),
-                                        .to_member = command.Get("member") == "1"}));
-  }
-  Answer answer{.cluster = number("cluster"),
-                .node = {number("node")},
-                .directory = command.Get("directory"),
-                .refused = {}};
-  if (command.Get("refused") != "") {
-    answer.refused =
-        Refused{.why = static_cast<Refusal>(number("refused")), .text = command.Get("reason")};
-  }
-  return golden::HexDump(Encode(answer));
-}
-
-TEST(PeerProtocol, IsTheDocumentedOne) {
-  golden::RunFile(FIRN_SOURCE_ROOT "/docs/protocol/peer.md", RunExample);
 }
 
 }  // namespace
