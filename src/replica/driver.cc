@@ -52,7 +52,8 @@ Driver::Driver(const DriverConfig& config, const DriverParts& parts)
       reads_({.node = config.id,
               .boot = config.boot,
               .patience_ticks = config.election_ticks,
-              .reuses_contexts = config.defect == PlantedDefect::kReadContextReused}),
+              .reuses_contexts = config.defect == PlantedDefect::kReadContextReused,
+              .gathers = config.gathers}),
       forwarder_(
           {.peers = parts.peers, .boot = config.boot, .born = parts.node.ballot->ballot().term}),
       auditor_({.node = config.id,

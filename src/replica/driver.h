@@ -46,7 +46,7 @@ struct DriverConfig {
   std::uint64_t group_bytes_max = std::uint64_t{1} << 20;
   std::uint64_t waiting_bytes_max = std::uint64_t{32} << 20;  // Of commands; more are refused.
   std::uint64_t log_bytes_kept = std::uint64_t{64} << 20;     // For peers that were away.
-  // Lets commands wait for others when many came lately; the owner bounds the time (EndGathering).
+  // Commands and reads wait for others when many came lately; the owner bounds that (EndGathering).
   bool gathers = false;
   std::uint64_t disk_patience_ticks = 600;       // A write that takes longer ends the node.
   std::uint64_t audit_history_interval = 1'024;  // Entries between comparisons of checksums,
@@ -94,10 +94,22 @@ class Driver final : private RaftStorage {
   // Does all there is to do and does not wait. An error is final: the node must stop.
   Result<void> Turn();
 
-  // How many more commands would make a group; 0: none is waited for. A Turn after EndGathering
-  // proposes what is there.
-  std::size_t gathering_count() const { return is_leader() ? proposals_.gathering_count() : 0; }
-  void EndGathering() { proposals_.EndGathering(); }
+  // How many more would make a group of those that wait; 0: none are waited for. A Turn after
+  // EndGathering goes on with what is there.
+  struct Missing {
+    std::size_t commands = 0;
+    std::size_t reads = 0;
+
+    bool any() const { return commands + reads > 0; }
+  };
+  Missing missing() const {
+    return {.commands = is_leader() ? proposals_.gathering_count() : 0,
+            .reads = reads_.gathering_count()};
+  }
+  void EndGathering() {
+    proposals_.EndGathering();
+    reads_.EndGathering();
+  }
 
   bool is_leader() const { return state_.role == RaftRole::kLeader; }
   const RaftState& state() const { return state_; }

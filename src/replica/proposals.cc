@@ -26,15 +26,11 @@ void Proposals::Add(const Command& command, Reply reply) {
 }
 
 bool Proposals::IsGroupDue() const {
-  return !waiting_.empty() &&
-         (waiting_bytes_ >= kGatheredBytesMax || (proposed_.empty() && !setup_.gathers) ||
-          waiting_.size() >= std::max(proposed_count_, recent_count_ / 2));
+  return waiting_bytes_ >= kGatheredBytesMax || gathering_.IsDue(waiting_.size(), proposed_count_);
 }
 
 std::size_t Proposals::gathering_count() const {
-  return waiting_.empty() || !proposed_.empty() || IsGroupDue()
-             ? 0
-             : recent_count_ / 2 - waiting_.size();
+  return IsGroupDue() ? 0 : gathering_.Missing(waiting_.size(), proposed_count_);
 }
 
 void Proposals::ProposeGroup(const std::function<bool(std::string)>& propose) {
@@ -59,7 +55,7 @@ void Proposals::ProposeGroup(const std::function<bool(std::string)>& propose) {
   if (propose(group.Take())) {
     elapsed_ms_ = 0;
     proposed_count_ += taken.size();
-    recent_count_ = std::max(taken.size(), recent_count_ - (recent_count_ + 7) / 8);
+    gathering_.NoteGroup(taken.size());
     proposed_[proposal] = std::move(taken);
     return;
   }

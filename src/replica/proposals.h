@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "replica/command.h"
+#include "replica/gathering.h"
 #include "replica/requests.h"
 #include "replica/state_machine.h"
 
@@ -26,22 +27,19 @@ class Proposals {
     std::uint64_t boot = 0;  // Makes proposals unique for ever.
     std::uint64_t group_bytes_max = 0;
     std::uint64_t waiting_bytes_max = 0;  // Of commands; more are refused.
-    bool gathers = false;                 // See IsGroupDue.
+    bool gathers = false;                 // The first of many waits.
   };
 
-  explicit Proposals(const Setup& setup) : setup_(setup) {}
+  explicit Proposals(const Setup& setup) : setup_(setup), gathering_(setup.gathers) {}
 
   // The command's views must hold until the reply.
   void Add(const Command& command, Reply reply);
   std::uint64_t waiting_bytes() const { return waiting_bytes_; }
-  // Whether a group should be proposed now. A group costs every voter a write and a round of
-  // messages, whatever its size: so while some are under way, the next waits until it is as large
-  // as all of those, and half as large as lately. Who gathers has the first one wait, too, and ends
-  // that before long.
+  // Whether a group should be proposed now (gathering.h).
   bool IsGroupDue() const;
   // How many more commands the first group waits for; 0: none.
   std::size_t gathering_count() const;
-  void EndGathering() { recent_count_ = 0; }
+  void EndGathering() { gathering_.End(); }
   void Tick(std::uint64_t elapsed_ms) { elapsed_ms_ += elapsed_ms; }
 
   // Gathers what fits into one entry and gives it to `propose`, which says whether it was taken.
@@ -60,13 +58,13 @@ class Proposals {
   };
 
   const Setup setup_;
+  Gathering gathering_;
   std::deque<Waiting> waiting_;
   std::uint64_t waiting_bytes_ = 0;
   std::uint64_t elapsed_ms_ = 0;  // Since the last group.
   std::uint64_t groups_ = 0;
   std::map<std::uint64_t, std::vector<Waiting>> proposed_;  // By proposal.
   std::size_t proposed_count_ = 0;                          // Of commands in them.
-  std::size_t recent_count_ = 0;  // Of the largest group lately; smaller ones wear it down.
 };
 
 }  // namespace firn

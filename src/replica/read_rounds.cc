@@ -40,7 +40,7 @@ std::optional<std::string> ReadRounds::StartRound(const Standing& standing) {
     std::ranges::move(round_->replies, std::back_inserter(new_));
     round_.reset();
   }
-  if (round_ || new_.empty()) {
+  if (round_ || !gathering_.IsDue(new_.size(), 0)) {
     return std::nullopt;
   }
   if (standing.leader == NodeId{}) {
@@ -51,6 +51,7 @@ std::optional<std::string> ReadRounds::StartRound(const Standing& standing) {
     }
     return std::nullopt;
   }
+  gathering_.NoteGroup(new_.size());
   std::string context;
   PutLittle(context, setup_.node.value);
   PutLittle(context, setup_.boot);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "consensus/raft.h"
+#include "replica/gathering.h"
 #include "replica/requests.h"
 
 namespace firn {
@@ -29,6 +30,7 @@ class ReadRounds {
     std::uint64_t boot = 0;
     std::uint64_t patience_ticks = 10;  // With one round; another is tried then.
     bool reuses_contexts = false;       // A planted defect.
+    bool gathers = false;               // The first of many waits (gathering.h).
   };
   // Where the node stands in its cluster.
   struct Standing {
@@ -36,7 +38,7 @@ class ReadRounds {
     NodeId leader;  // 0: unknown.
   };
 
-  explicit ReadRounds(Setup setup) : setup_(setup) {}
+  explicit ReadRounds(Setup setup) : setup_(setup), gathering_(setup.gathers) {}
   ~ReadRounds();
   ReadRounds(const ReadRounds&) = delete;
   ReadRounds& operator=(const ReadRounds&) = delete;
@@ -44,6 +46,10 @@ class ReadRounds {
   void Add(Reply reply) { new_.push_back(std::move(reply)); }
   // Answers at once where a round that is young enough is known, and else after another one.
   void AddStale(std::uint64_t age_ms_max, LogIndex applied, const Reply& reply);
+
+  // How many more reads the first round waits for; 0: none.
+  std::size_t gathering_count() const { return round_ ? 0 : gathering_.Missing(new_.size(), 0); }
+  void EndGathering() { gathering_.End(); }
 
   // Contexts are unique for ever (I-R7): what has come of one round is never taken for another's.
   // Returns the context of a round to ask Raft for now.
@@ -75,6 +81,7 @@ class ReadRounds {
   };
 
   const Setup setup_;
+  Gathering gathering_;
   std::uint64_t now_ms_ = 0;  // Since the start; ticks are added up.
   std::uint64_t contexts_ = 0;
   std::vector<Reply> new_;

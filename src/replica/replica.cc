@@ -101,7 +101,7 @@ void Replica::Wake() {
   }
 }
 
-bool Replica::Enqueue(Input input, bool may_gather) {
+bool Replica::Enqueue(Input input, Kind kind) {
   bool sleeps = false;
   {
     MutexLock lock(mutex_);
@@ -109,8 +109,7 @@ bool Replica::Enqueue(Input input, bool may_gather) {
       return false;
     }
     inputs_.push_back(std::move(input));
-    gathering_count_ = may_gather && gathering_count_ > 0 ? gathering_count_ - 1 : 0;
-    sleeps = gathering_count_ == 0 && !std::exchange(woken_, true);
+    sleeps = !IsWaitedFor(kind) && !std::exchange(woken_, true);
   }
   if (sleeps) {
     changed_.NotifyOne();
@@ -118,18 +117,28 @@ bool Replica::Enqueue(Input input, bool may_gather) {
   return true;
 }
 
+// Whether the task is content to hear of it when more of its kind have come.
+bool Replica::IsWaitedFor(Kind kind) {
+  std::size_t none = 0;
+  std::size_t& missing = kind == Kind::kCommand ? missing_.commands
+                         : kind == Kind::kRead  ? missing_.reads
+                                                : none;
+  missing -= missing > 0 ? 1 : 0;
+  return missing > 0;
+}
+
 void Replica::Submit(const Command& command, bool may_forward,
                      const std::function<void(const CommandReply&)>& reply) {
   const auto input = [command, may_forward, reply](Driver& driver) {
     driver.Submit(command, may_forward, reply);
   };
-  if (!Enqueue(input, true)) {
+  if (!Enqueue(input, Kind::kCommand)) {
     reply({.fate = Fate::kStopped, .outcome = {}});
   }
 }
 
 void Replica::Read(const std::function<void(Fate)>& reply) {
-  if (!Enqueue([reply](Driver& driver) { driver.Read(reply); })) {
+  if (!Enqueue([reply](Driver& driver) { driver.Read(reply); }, Kind::kRead)) {
     reply(Fate::kStopped);
   }
 }
@@ -242,7 +251,7 @@ Result<void> Replica::RunUntilStopped() {
     }
     FIRN_TRY(driver_->Turn());
     Publish(std::nullopt);
-    if (driver_->gathering_count() == 0) {
+    if (!driver_->missing().any()) {
       gathered_due = nanoseconds::max();
     } else if (gathered_due == nanoseconds::max()) {
       gathered_due = clock.Now() + kGatherMax;
@@ -254,7 +263,7 @@ Result<void> Replica::RunUntilStopped() {
 bool Replica::Await(nanoseconds due, std::vector<Input>& inputs) {
   Scheduler& scheduler = *setup_.node.environment.scheduler;
   MutexLock lock(mutex_);
-  gathering_count_ = inputs_.empty() ? driver_->gathering_count() : 0;
+  missing_ = inputs_.empty() ? driver_->missing() : Driver::Missing();
   const nanoseconds limit = std::max(due - scheduler.clock().Now(), nanoseconds(0));
   scheduler.WaitFor(mutex_, changed_, limit,
                     [this]() FIRN_REQUIRES(mutex_) { return stopping_ || woken_; });
@@ -262,7 +271,7 @@ bool Replica::Await(nanoseconds due, std::vector<Input>& inputs) {
     return false;
   }
   woken_ = false;
-  gathering_count_ = 0;
+  missing_ = {};
   std::swap(inputs, inputs_);
   received_bytes_ = 0;
   return true;

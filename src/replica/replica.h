@@ -97,9 +97,10 @@ class Replica {
 
   // Has the task look for input and results. Any thread.
   void Wake() FIRN_EXCLUDES(mutex_);
-  // False once the node has stopped. What may gather waits for more of its kind while the driver
-  // does.
-  bool Enqueue(Input input, bool may_gather = false) FIRN_EXCLUDES(mutex_);
+  enum class Kind : std::uint8_t { kCommand, kRead, kOther };
+  // False once the node has stopped.
+  bool Enqueue(Input input, Kind kind = Kind::kOther) FIRN_EXCLUDES(mutex_);
+  bool IsWaitedFor(Kind kind) FIRN_REQUIRES(mutex_);
   void Run();
   Result<void> RunUntilStopped() FIRN_EXCLUDES(mutex_);
   // Waits for input, the time that is due or the end. False: the end.
@@ -117,7 +118,7 @@ class Replica {
   mutable Mutex mutex_;
   ConditionVariable changed_;
   bool woken_ FIRN_GUARDED_BY(mutex_) = false;
-  std::size_t gathering_count_ FIRN_GUARDED_BY(mutex_) = 0;  // Commands before the task is woken.
+  Driver::Missing missing_ FIRN_GUARDED_BY(mutex_);  // Before the task is woken.
   bool stopping_ FIRN_GUARDED_BY(mutex_) = false;
   bool stopped_ FIRN_GUARDED_BY(mutex_) = false;    // Inputs are refused.
   bool has_ended_ FIRN_GUARDED_BY(mutex_) = false;  // The task has nothing more to do.
