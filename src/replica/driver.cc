@@ -432,6 +432,8 @@ void Driver::Route(std::vector<RaftMessage>& messages, std::vector<RaftMessage>&
 
 Result<void> Driver::StartReady() {
   ready_ = raft_->TakeReady(DurableForRaft());
+  log().EraseHeld(ready_->entries);
+  FIRN_CHECK(ready_->entries.empty() || ready_->entries.front().index > applied(), applied());
   NoteState(ready_->state);
   reads_.Take(ready_->read_states, ReadIndexMax());
   late_ = std::exchange(stash_, {});

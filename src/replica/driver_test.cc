@@ -75,6 +75,42 @@ TEST(Driver, AFollowerRefusesWritesAndKnowsTheLeader) {
   EXPECT_EQ(follower.driver().state().leader, leader.id());
 }
 
+// A leader that reaches one follower alone goes on with entries that another leader replaces, while
+// that follower's disk is slow: what its one write held twice must not be written twice.
+TEST(Driver, CommittedEntriesAreNotWrittenAgainWhenThoseAfterThemAreReplaced) {
+  TestCluster cluster(5, 3);
+  TestReplica& leader = ElectLeader(cluster);
+  cluster.Steps(20);
+  TestReplica& slow = cluster.node(leader.id().value % 5 + 1);
+  Client client;
+  slow.disk_is_stuck = true;
+  client.Put(leader, "a", "in the write that is stuck");
+  cluster.Steps(20);
+  Write& committed = client.Put(leader, "b", "1");
+  ASSERT_TRUE(cluster.StepUntil([&] { return committed.reply.has_value(); }));
+  for (std::uint64_t id = 1; id <= 5; ++id) {
+    if (id != slow.id().value) {
+      cluster.cut.insert({leader.id(), {id}});
+    }
+  }
+  client.Put(leader, "b", "never committed");
+  cluster.Steps(3);
+  const LogIndex before = slow.driver().durable_last();
+  ASSERT_TRUE(slow.scheduler().RunOne());
+  cluster.Turn(slow);
+  ASSERT_EQ(slow.driver().durable_last(), before.Next()) << "the next write holds both others";
+  cluster.isolated.push_back(leader.id());
+  const auto has_followed_another = [&] {
+    const NodeId heard = slow.driver().state().leader;
+    return heard != leader.id() && cluster.Leader() != nullptr && cluster.Leader()->id() == heard;
+  };
+  ASSERT_TRUE(cluster.StepUntil(has_followed_another));
+  Write& last = client.Put(*cluster.Leader(), "b", "2");
+  ASSERT_TRUE(cluster.StepUntil([&] { return last.reply.has_value(); }));
+  slow.disk_is_stuck = false;
+  ASSERT_TRUE(cluster.StepUntil([&] { return ValueAt(slow, "b") == "2"; }));
+}
+
 TEST(Driver, TooMuchThatWaitsIsRefusedAtOnce) {
   TestCluster cluster(3, 3);
   TestReplica& leader = ElectLeader(cluster);

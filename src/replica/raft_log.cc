@@ -141,6 +141,15 @@ Result<RaftLog::Places> RaftLog::Write(std::span<const LogEntry> entries, LogInd
   return places;
 }
 
+// Entries of one index and term are the same, and so are those before them (Raft, 5.3).
+void RaftLog::EraseHeld(std::vector<LogEntry>& entries) const {
+  const auto is_held = [this](const LogEntry& entry) {
+    return entry.index <= start_.index ||
+           (entry.index <= LastIndex() && At(entry.index).term == entry.term);
+  };
+  entries.erase(entries.begin(), std::ranges::find_if_not(entries, is_held));
+}
+
 void RaftLog::Adopt(std::vector<LogEntry> entries, const Places& places) {
   FIRN_CHECK(entries.size() == places.size(), entries.size(), places.size());
   if (entries.empty()) {

@@ -65,6 +65,10 @@ class RaftLog {
   // Makes what was written survive power loss. Any thread, beside all else. kIo is final.
   Result<void> Sync() { return log_->Sync(); }
 
+  // Removes the first of the entries that are here already, trimmed ones included: Raft hands out
+  // entries again whose successors another leader replaced while they were being written. Written
+  // twice, they would truncate what follows them, and a crash would leave it so.
+  void EraseHeld(std::vector<LogEntry>& entries) const;
   // Takes in what Write made durable. The first entry is at most one above the last index.
   void Adopt(std::vector<LogEntry> entries, const Places& places);
 

@@ -225,6 +225,23 @@ TEST(RaftLog, NothingOfAWriteThatFoundNoSpaceIsAdopted) {
   EXPECT_EQ(Reopen(files)->LastIndex(), (LogIndex{400}));
 }
 
+TEST(RaftLog, WhatItHoldsAlreadyIsNotToBeWrittenAgain) {
+  MemoryFileSystem files;
+  auto log = Create(files);
+  AppendRange(*log, 2, 10, 1);
+  log->Trim({4});
+  std::vector<LogEntry> entries;
+  for (std::uint64_t index = 3; index <= 12; ++index) {
+    entries.push_back(EntryAt(index, index < 9 ? 1 : 2));
+  }
+  log->EraseHeld(entries);
+  ASSERT_EQ(entries.size(), 4u);
+  EXPECT_EQ(entries.front(), EntryAt(9, 2));
+  Append(*log, entries);
+  log->EraseHeld(entries);
+  EXPECT_TRUE(entries.empty());
+}
+
 TEST(RaftLog, DamageToASyncedEntryIsReported) {
   MemoryFileSystem files;
   auto log = Create(files);
