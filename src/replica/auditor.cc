@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/propagate.h"
 #include "replica/identity.h"
+#include "storage/engine/database_iterator.h"
 
 namespace firn {
 namespace {
@@ -44,12 +45,15 @@ Result<AuditSum> DecodeAuditSum(std::string_view bytes) {
 Result<std::uint64_t> HashRows(const Engine& engine, const Snapshot& snapshot) {
   ScanOptions options;
   options.snapshot = &snapshot;
-  Iterator rows = engine.NewIterator(options);
+  options.fill_cache = false;  // What clients read stays in it.
+  const auto rows = engine.NewSequencedIterator(options);
   std::uint64_t sum = 0;
-  for (rows.SeekToFirst(); rows.valid(); rows.Next()) {
-    sum = Mix64(Mix64(sum, Hash64(rows.key())), Hash64(rows.value()));
+  for (rows->SeekToFirst(); rows->valid(); rows->Next()) {
+    sum = Mix64(sum, Hash64(rows->key()));
+    sum = Mix64(sum, Hash64(rows->value()));
+    sum = Mix64(sum, rows->sequence().value);
   }
-  FIRN_TRY(rows.status());
+  FIRN_TRY(rows->status());
   return sum;
 }
 

@@ -306,6 +306,11 @@ Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
 }
 
 Iterator Engine::NewIterator(const ScanOptions& options) const {
+  return Iterator(NewSequencedIterator(options));
+}
+
+std::unique_ptr<internal::DatabaseIterator> Engine::NewSequencedIterator(
+    const ScanOptions& options) const {
   // The view first: then the sequence is not below its oldest_readable (I-E2).
   std::shared_ptr<const View> view = CurrentViewReference();
   const SequenceNumber latest{parts_.visible_sequence.load(std::memory_order_acquire)};
@@ -314,7 +319,7 @@ Iterator Engine::NewIterator(const ScanOptions& options) const {
   if (usable && !bounds) {
     usable = bounds.error();
   }
-  return Iterator(std::make_unique<internal::DatabaseIterator>(
+  return std::make_unique<internal::DatabaseIterator>(
       internal::DatabaseIterator::Setup{
           .lock = LockReference(),
           .view = std::move(view),
@@ -323,7 +328,7 @@ Iterator Engine::NewIterator(const ScanOptions& options) const {
           .bounds = bounds ? *std::move(bounds) : ScanBounds{},
           .snapshot = options.snapshot != nullptr ? std::optional(*options.snapshot) : std::nullopt,
           .fill_cache = options.fill_cache},
-      std::move(usable)));
+      std::move(usable));
 }
 
 Snapshot Engine::TakeSnapshot() const {

@@ -49,6 +49,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<std::vector<std::optional<std::string>>> MultiGet(std::span<const std::string_view> keys,
                                                            const ReadOptions& options) const;
   Iterator NewIterator(const ScanOptions& options) const;
+  // The same, and tells of each row the sequence of the write that made it.
+  std::unique_ptr<internal::DatabaseIterator> NewSequencedIterator(
+      const ScanOptions& options) const;
   Snapshot TakeSnapshot() const;
 
   Result<FlushResult> Flush();
