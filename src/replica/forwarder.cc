@@ -80,15 +80,15 @@ Result<ForwardedReply> DecodeForwardedReply(std::string_view bytes) {
   Decoder in(bytes);
   ForwardedReply reply;
   reply.id = TakeId(in);
-  const auto fate = in.Little<std::uint8_t>();
+  const std::optional<Fate> fate = FateOf(in.Little<std::uint8_t>());
   const auto code = in.Little<std::uint8_t>();
   reply.reply.outcome.revision = in.Varint();
-  if (!in.ok() || !in.done() || fate > static_cast<std::uint8_t>(Fate::kFull) ||
+  if (!in.ok() || !in.done() || !fate ||
       code > static_cast<std::uint8_t>(Outcome::Code::kForgotten)) {
     return Error{ErrorCode::kCorruption,
                  "no answer to a forwarded command in " + std::to_string(bytes.size()) + " bytes"};
   }
-  reply.reply.fate = static_cast<Fate>(fate);
+  reply.reply.fate = *fate;
   reply.reply.outcome.code = static_cast<Outcome::Code>(code);
   return reply;
 }

@@ -17,4 +17,19 @@ std::string_view Name(Fate fate) {
   return "?";
 }
 
+std::optional<Fate> FateOf(std::uint8_t number) {
+  const auto fate = static_cast<Fate>(number);
+  switch (fate) {
+    case Fate::kDone:
+    case Fate::kNotLeader:
+    case Fate::kOverloaded:
+    case Fate::kUnknown:
+    case Fate::kStopped:
+    case Fate::kTooStale:
+    case Fate::kRefused:
+    case Fate::kFull: return fate;
+  }
+  return std::nullopt;
+}
+
 }  // namespace firn

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "consensus/types.h"
 #include "replica/member.h"
@@ -12,19 +14,23 @@
 
 namespace firn {
 
+// Travels between nodes by its number (docs/protocol/peer.md, "Forwarding"): numbers stay as they
+// are, for ever.
 enum class Fate : std::uint8_t {
-  kDone,        // Applied, with an outcome; or, for a read, to be read now.
-  kNotLeader,   // Certainly not applied. The leader may be known.
-  kOverloaded,  // Certainly not applied: too much is waiting. Later.
-  kUnknown,     // Applied or not: leadership or the answer was lost before that was seen.
-  kStopped,     // The node has ended; like kUnknown.
-  kTooStale,    // Of a stale read: no state here is known to be as fresh as was asked.
-  kRefused,     // Certainly not applied: it makes no sense here. The reason is given.
-  kFull,        // Certainly not applied: the leader's disk has no space. Later.
+  kDone = 0,        // Applied, with an outcome; or, for a read, to be read now.
+  kNotLeader = 1,   // Certainly not applied. The leader may be known.
+  kOverloaded = 2,  // Certainly not applied: too much is waiting. Later.
+  kUnknown = 3,     // Applied or not: leadership or the answer was lost before that was seen.
+  kStopped = 4,     // The node has ended; like kUnknown.
+  kTooStale = 5,    // Of a stale read: no state here is known to be as fresh as was asked.
+  kRefused = 6,     // Certainly not applied: it makes no sense here. The reason is given.
+  kFull = 7,        // Certainly not applied: the leader's disk has no space. Later.
 };
 
 // "not leader"
 std::string_view Name(Fate fate);
+// Nothing when no fate has the number.
+std::optional<Fate> FateOf(std::uint8_t number);
 
 struct CommandReply {
   Fate fate = Fate::kStopped;
