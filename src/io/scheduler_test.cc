@@ -89,8 +89,11 @@ TEST(ThreadScheduler, LanesHaveNamesPrioritiesAndNoSignals) {
   }
   const int own_priority = getpriority(PRIO_PROCESS, 0);
   scheduler.reset();
-  EXPECT_STREQ(seen[0].name, "firn-flush");
-  EXPECT_STREQ(seen[1].name, "firn-compact");
+  const char* names[kLaneCount] = {"firn-flush", "firn-compact", "firn-raft-log", "firn-replica",
+                                   "firn-transfer"};
+  for (int lane = 0; lane < kLaneCount; ++lane) {
+    EXPECT_STREQ(seen[lane].name, names[lane]);
+  }
   EXPECT_EQ(seen[0].priority, own_priority);
   EXPECT_EQ(seen[1].priority, std::max(own_priority, 10));
   for (const Seen& lane : seen) {

@@ -24,6 +24,10 @@ using std::chrono::nanoseconds;
 
 constexpr int kLowPriority = 10;  // As nice(1) has it.
 
+// Of the lanes' threads, as tools show them; the kernel keeps 15 bytes.
+constexpr std::array<const char*, kLaneCount> kThreadNames = {
+    "firn-flush", "firn-compact", "firn-raft-log", "firn-replica", "firn-transfer"};
+
 // Blocks signals in threads started while it lives: they belong to the embedder's own threads.
 // Those that report a fault of the thread itself stay open, or the kernel would end the process
 // without asking the embedder's crash handler.
@@ -148,12 +152,10 @@ void ThreadScheduler::Submit(Lane lane, std::function<void()> task) {
 }
 
 void ThreadScheduler::RunLane(Lane lane) {
+  pthread_setname_np(pthread_self(), kThreadNames[static_cast<std::size_t>(lane)]);
   if (lane == Lane::kCompaction) {
-    pthread_setname_np(pthread_self(), "firn-compact");
     // On Linux the priority is the thread's. Refusal leaves it as it was, which is only slower.
     setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kLowPriority);
-  } else {
-    pthread_setname_np(pthread_self(), "firn-flush");
   }
   mutex_.Lock();
   LaneState& state = lanes_[static_cast<std::size_t>(lane)];
