@@ -48,6 +48,13 @@ class FakeNode final : public v1::KVService::Service {
     const MutexLock lock(mutex_);
     script_.push_back(std::move(scripted));
   }
+  // Blocks until every scripted failure was answered with.
+  void AwaitScriptEnd() FIRN_EXCLUDES(mutex_) {
+    const MutexLock lock(mutex_);
+    while (!script_.empty()) {
+      script_ended_.Wait(mutex_);
+    }
+  }
   std::uint64_t applied() const FIRN_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     return revision_;
@@ -95,6 +102,7 @@ class FakeNode final : public v1::KVService::Service {
     }
     const Scripted scripted = script_.front();
     script_.pop_front();
+    script_ended_.NotifyAll();
     for (const auto& [name, value] : scripted.trailers) {
       context.AddTrailingMetadata(name, value);
     }
@@ -105,6 +113,7 @@ class FakeNode final : public v1::KVService::Service {
   std::unique_ptr<grpc::Server> server_;
   mutable Mutex mutex_;
   ConditionVariable cancelled_;
+  ConditionVariable script_ended_;
   std::deque<Scripted> script_ FIRN_GUARDED_BY(mutex_);
   std::map<std::uint64_t, std::uint64_t> results_ FIRN_GUARDED_BY(mutex_);
   std::uint64_t revision_ FIRN_GUARDED_BY(mutex_) = 0;
@@ -189,6 +198,32 @@ TEST(ClientOverGrpc, DestructionEndsCallsThatNobodyAnswers) {
   }
   client.reset();
   EXPECT_EQ(ends, (std::vector<FailureKind>(3, FailureKind::kClosed)));
+}
+
+// The last thing that a call lets go of is a channel, which gRPC's own threads must not end.
+TEST(ClientOverGrpc, EndsAsSoonAsACallHasEnded) {
+  FakeNode node;
+  for (int i = 0; i < 100; ++i) {
+    const auto client = Client::Make({.endpoints = {node.address()}}).value();
+    EXPECT_TRUE(client->Get("k"));
+  }
+}
+
+TEST(ClientOverGrpc, EndsWhileACallWaitsToBeSentAgain) {
+  FakeNode node;
+  for (int i = 0; i < 20; ++i) {
+    node.Fail({.code = grpc::StatusCode::RESOURCE_EXHAUSTED,
+               .trailers = {{"firn-reason", "OVERLOADED"}, {"firn-retry-after-ms", "60000"}}});
+    std::optional<FailureKind> end;
+    auto client = Client::Make({.endpoints = {node.address()}, .has_request_ids = false}).value();
+    v1::PutRequest request;
+    client->Start(request, {.timeout = milliseconds(600'000)},
+                  [&](const Reply<v1::PutResponse>& reply) { end = reply.error().kind; });
+    node.AwaitScriptEnd();
+    client.reset();
+    // The second when the refusal had not arrived yet.
+    EXPECT_TRUE(end == FailureKind::kClosed || end == FailureKind::kUnknownOutcome);
+  }
 }
 
 TEST(ClientOverGrpc, ManyWritesAtOnceHaveIdsOfTheirOwn) {

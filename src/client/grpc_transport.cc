@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is under way is held twice: by the callback that gRPC holds, and in a set by which it can be
-// cancelled. The sets are shared with the callbacks, so that these may run after the transport
-// went.
+// cancelled.
 #include "client/grpc_transport.h"
 
 #include <grpcpp/alarm.h>
@@ -12,100 +11,36 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
 
-#include <charconv>
 #include <cstddef>
 #include <map>
-#include <string_view>
-#include <unordered_set>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "client/grpc_call.h"
 
 namespace firn::client {
 namespace {
 
-gpr_timespec In(std::chrono::milliseconds delay) {
-  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                      gpr_time_from_millis(delay.count(), GPR_TIMESPAN));
-}
-
-// Things under way that can be cancelled.
-template <typename T>
-class Pending {
- public:
-  // False: it came after CancelAll, and nobody will cancel it.
-  bool Add(T* thing) FIRN_EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    things_.insert(thing);
-    return !is_cancelled_;
-  }
-  void Remove(T* thing) FIRN_EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    things_.erase(thing);
-  }
-  // With the lock held, so that none ends meanwhile; `cancel` only asks for an end.
-  template <typename Cancel>
-  void CancelAll(Cancel cancel) FIRN_EXCLUDES(mutex_) {
-    const MutexLock lock(mutex_);
-    is_cancelled_ = true;
-    for (T* thing : things_) {
-      cancel(*thing);
-    }
-  }
-
- private:
-  Mutex mutex_;
-  bool is_cancelled_ FIRN_GUARDED_BY(mutex_) = false;
-  std::unordered_set<T*> things_ FIRN_GUARDED_BY(mutex_);
-};
-
 struct Flight {
-  grpc::ClientContext context;
+  Flight(std::shared_ptr<CallsUnderWay> calls, std::shared_ptr<grpc::GenericStub> stub)
+      : hold(std::move(calls), std::move(stub)) {}
+
+  CallHold hold;
   grpc::ByteBuffer request;
   grpc::ByteBuffer response;
 };
 
-std::string_view TrailerOf(const grpc::ClientContext& context, const char* name) {
-  const auto& trailers = context.GetServerTrailingMetadata();
-  const auto found = trailers.find(name);
-  return found == trailers.end() ? std::string_view()
-                                 : std::string_view(found->second.data(), found->second.size());
-}
-
-std::uint64_t NumberOf(std::string_view text) {
-  std::uint64_t number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-v1::ErrorDetail DetailOf(const grpc::ClientContext& context) {
-  v1::ErrorDetail detail;
-  v1::ErrorDetail::Reason reason = v1::ErrorDetail::REASON_UNSPECIFIED;
-  if (v1::ErrorDetail::Reason_Parse(std::string(TrailerOf(context, "firn-reason")), &reason)) {
-    detail.set_reason(reason);
-  }
-  detail.set_leader_id(NumberOf(TrailerOf(context, "firn-leader-id")));
-  detail.set_leader_address(std::string(TrailerOf(context, "firn-leader")));
-  detail.set_retry_after_ms(NumberOf(TrailerOf(context, "firn-retry-after-ms")));
-  return detail;
-}
-
-Attempt AttemptOf(const grpc::Status& status, const Flight& flight) {
-  Attempt attempt;
-  attempt.code = static_cast<StatusCode>(status.error_code());
-  if (!status.ok()) {
-    attempt.text = status.error_message();
-    attempt.detail = DetailOf(flight.context);
-    return attempt;
-  }
-  std::vector<grpc::Slice> slices;
-  if (!flight.response.Dump(&slices).ok()) {
-    return {.code = StatusCode::kInternal, .text = "the response cannot be read"};
-  }
-  attempt.response.reserve(flight.response.Length());
-  for (const grpc::Slice& slice : slices) {
-    attempt.response.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+Attempt Landed(const grpc::Status& status, Flight& flight) {
+  Attempt attempt = AttemptOf(status, flight.hold.context());
+  if (status.ok()) {
+    std::optional<std::string> response = BytesOf(flight.response);
+    if (!response) {
+      return {.code = StatusCode::kInternal, .text = "the response cannot be read"};
+    }
+    attempt.response = *std::move(response);
   }
   return attempt;
 }
@@ -140,29 +75,27 @@ class GrpcTransport final : public Transport {
       : credentials_(CredentialsFor(options.tls)),
         connections_(static_cast<std::size_t>(std::max(options.connections, 1))) {}
 
+  ~GrpcTransport() override { calls_->AwaitNone(); }
+
   void Send(Sending sending, std::function<void(Attempt)> done) override {
-    auto flight = std::make_shared<Flight>();
-    flight->context.set_deadline(In(sending.timeout));
+    auto flight = std::make_shared<Flight>(calls_, StubFor(sending.endpoint));
+    grpc::ClientContext& context = flight->hold.context();
+    context.set_deadline(In(sending.timeout));
     if (!sending.may_forward) {
-      flight->context.AddMetadata("firn-forward", "no");
+      context.AddMetadata("firn-forward", "no");
     }
     const grpc::Slice slice(sending.request);
     flight->request = grpc::ByteBuffer(&slice, 1);
-    const std::shared_ptr<grpc::GenericStub> stub = StubFor(sending.endpoint);
-    if (!pending_->Add(flight.get())) {
-      flight->context.TryCancel();
-    }
-    stub->UnaryCall(
-        &flight->context, sending.path, grpc::StubOptions(), &flight->request, &flight->response,
-        [flight, pending = pending_, done = std::move(done)](const grpc::Status& status) {
-          pending->Remove(flight.get());
-          done(AttemptOf(status, *flight));
+    flight->hold.stub().UnaryCall(
+        &context, sending.path, grpc::StubOptions(), &flight->request, &flight->response,
+        [flight, done = std::move(done)](const grpc::Status& status) mutable {
+          Attempt attempt = Landed(status, *flight);
+          flight.reset();  // Whoever is told may end the transport.
+          done(std::move(attempt));
         });
   }
 
-  void CancelAll() override {
-    pending_->CancelAll([](Flight& flight) { flight.context.TryCancel(); });
-  }
+  void CancelAll() override { calls_->CancelAll(); }
 
  private:
   // The channels of one node, taken in turn.
@@ -184,30 +117,47 @@ class GrpcTransport final : public Transport {
 
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   const std::size_t connections_;
-  const std::shared_ptr<Pending<Flight>> pending_ = std::make_shared<Pending<Flight>>();
+  const std::shared_ptr<CallsUnderWay> calls_ = std::make_shared<CallsUnderWay>();
   Mutex mutex_;
   std::map<std::string, Node> nodes_ FIRN_GUARDED_BY(mutex_);
 };
 
+// Alarms that wait are shared with their callbacks, which may run after GrpcAlarms went. A callback
+// does not hold its alarm, which keeps the callback for as long as it lives.
 class GrpcAlarms final : public Alarms {
  public:
   void After(std::chrono::milliseconds delay, std::function<void()> wake) override {
-    auto alarm = std::make_shared<grpc::Alarm>();
-    if (!pending_->Add(alarm.get())) {
-      delay = std::chrono::milliseconds(0);
-    }
-    alarm->Set(In(delay), [alarm, pending = pending_, wake = std::move(wake)](bool) {
-      pending->Remove(alarm.get());
-      wake();
-    });
+    const auto alarm = std::make_shared<grpc::Alarm>();
+    const MutexLock lock(waiting_->mutex);  // What is set later is not missed by CancelAll.
+    waiting_->alarms.emplace(alarm.get(), alarm);
+    alarm->Set(In(waiting_->is_cancelled ? std::chrono::milliseconds(0) : delay),
+               [key = alarm.get(), waiting = waiting_, wake = std::move(wake)](bool) {
+                 waiting->Remove(key);
+                 wake();
+               });
   }
 
   void CancelAll() override {
-    pending_->CancelAll([](grpc::Alarm& alarm) { alarm.Cancel(); });
+    const MutexLock lock(waiting_->mutex);
+    waiting_->is_cancelled = true;
+    for (const auto& [key, alarm] : waiting_->alarms) {
+      alarm->Cancel();
+    }
   }
 
  private:
-  const std::shared_ptr<Pending<grpc::Alarm>> pending_ = std::make_shared<Pending<grpc::Alarm>>();
+  struct Waiting {
+    void Remove(grpc::Alarm* key) FIRN_EXCLUDES(mutex) {
+      const MutexLock lock(mutex);
+      alarms.erase(key);
+    }
+
+    Mutex mutex;
+    bool is_cancelled FIRN_GUARDED_BY(mutex) = false;
+    std::unordered_map<grpc::Alarm*, std::shared_ptr<grpc::Alarm>> alarms FIRN_GUARDED_BY(mutex);
+  };
+
+  const std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
 };
 
 }  // namespace
