@@ -5,6 +5,7 @@
 #include "client/caller.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "client/retry_policy.h"
@@ -79,12 +80,19 @@ class Caller::Call : public std::enable_shared_from_this<Call> {
         setup_.method.is_slow ? remaining : std::min(remaining, caller_.options_.attempt_timeout);
     sending.may_forward = attempts_++ >= kAttemptsBeforeForwarding;
     endpoint_ = sending.endpoint;
-    caller_.world_.transport->Send(
-        std::move(sending),
-        [self = shared_from_this()](Attempt attempt) { self->Attempted(std::move(attempt)); });
+    auto done = [self = shared_from_this()](Attempt attempt) {
+      self->Attempted(std::move(attempt));
+    };
+    if (setup_.send) {
+      return setup_.send(std::move(sending), std::move(done));
+    }
+    caller_.world_.transport->Send(std::move(sending), std::move(done));
   }
 
   void Attempted(Attempt attempt) {
+    if (!attempt.endpoint.empty()) {
+      endpoint_ = attempt.endpoint;
+    }
     if (attempt.code == StatusCode::kOk) {
       if (setup_.options.endpoint.empty()) {
         const MutexLock lock(caller_.mutex_);
@@ -228,6 +236,26 @@ void Caller::Close() {
 void Caller::Start(CallSetup setup, Done done) {
   const bool has_id = options_.has_request_ids && setup.method.repeat == Repeat::kWithRequestId;
   Run(std::move(setup), std::move(done), has_id);
+}
+
+// The callback may still be leaving when the waiter goes on, so both share what they meet in.
+Reply<Caller::Answer> Caller::Await(CallSetup setup) {
+  struct Meeting {
+    Mutex mutex;
+    ConditionVariable done;
+    std::optional<Reply<Answer>> answer FIRN_GUARDED_BY(mutex);
+  };
+  const auto meeting = std::make_shared<Meeting>();
+  Start(std::move(setup), [meeting](Reply<Answer> answer) {
+    const MutexLock lock(meeting->mutex);
+    meeting->answer = std::move(answer);
+    meeting->done.NotifyOne();
+  });
+  const MutexLock lock(meeting->mutex);
+  while (!meeting->answer) {
+    meeting->done.Wait(meeting->mutex);
+  }
+  return *std::move(meeting->answer);
 }
 
 void Caller::Run(CallSetup setup, Done done, bool has_id) {

@@ -29,6 +29,8 @@ struct CallSetup {
   // The request with this id in it. Called again only when a new session makes a new id.
   std::function<std::string(const RequestTag&)> encode;
   CallOptions options{};
+  // How an attempt is made, where it is not by sending the request.
+  std::function<void(Sending, std::function<void(Attempt)>)> send{};
 };
 
 // The world, as the client sees it.
@@ -56,11 +58,15 @@ class Caller {
 
   // `done` is called exactly once, and must be short: it has a thread of the transport.
   void Start(CallSetup setup, Done done) FIRN_EXCLUDES(mutex_);
+  // The same, and blocks until it has ended.
+  Reply<Answer> Await(CallSetup setup) FIRN_EXCLUDES(mutex_);
   // Ends every call with kClosed, also those to come, and blocks until all have called back. Not
   // from within such a callback.
   void Close() FIRN_EXCLUDES(mutex_);
 
   std::string leader() const FIRN_EXCLUDES(mutex_);  // Empty: none is believed to lead.
+  bool is_closing() const FIRN_EXCLUDES(mutex_);
+  Transport& transport() const { return *world_.transport; }
   std::uint64_t session() const { return sessions_.current(); }
 
  private:
@@ -69,7 +75,6 @@ class Caller {
   void OpenSession();
   void Run(CallSetup setup, Done done, bool has_id) FIRN_EXCLUDES(mutex_);
   void CallEnds() FIRN_EXCLUDES(mutex_);
-  bool is_closing() const FIRN_EXCLUDES(mutex_);
 
   const ClientOptions options_;
   const Surroundings world_;

@@ -50,28 +50,13 @@ Result<std::unique_ptr<Client>> Client::Make(ClientOptions options) {
 Result<std::unique_ptr<Client>> Client::Make(ClientOptions options, Surroundings surroundings) {
   FIRN_TRY(Check(options));
   return std::unique_ptr<Client>(
-      new Client(std::make_unique<Caller>(std::move(options), std::move(surroundings))));
+      new Client(std::make_shared<Caller>(std::move(options), std::move(surroundings))));
 }
 
-// The callback may still be leaving when the waiter goes on, so both share what they meet in.
-Reply<Caller::Answer> Client::Block(
-    const std::function<void(std::function<void(Reply<Caller::Answer>)>)>& start) {
-  struct Meeting {
-    Mutex mutex;
-    ConditionVariable done;
-    std::optional<Reply<Caller::Answer>> answer FIRN_GUARDED_BY(mutex);
-  };
-  const auto meeting = std::make_shared<Meeting>();
-  start([meeting](Reply<Caller::Answer> answer) {
-    const MutexLock lock(meeting->mutex);
-    meeting->answer = std::move(answer);
-    meeting->done.NotifyOne();
-  });
-  const MutexLock lock(meeting->mutex);
-  while (!meeting->answer) {
-    meeting->done.Wait(meeting->mutex);
-  }
-  return *std::move(meeting->answer);
+Client::~Client() { caller_->Close(); }
+
+class ScanStream Client::ScanStream(v1::ScanRequest request, const StreamOptions& options) {
+  return {caller_, std::move(request), options};
 }
 
 Reply<std::optional<std::string>> Client::Get(std::string_view key) {

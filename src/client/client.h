@@ -24,6 +24,7 @@
 #include "client/failure.h"
 #include "client/methods.h"
 #include "client/options.h"
+#include "client/scan_stream.h"
 #include "firn/result.h"
 
 namespace firn::client {
@@ -34,6 +35,9 @@ class Client {
   static Result<std::unique_ptr<Client>> Make(ClientOptions options);
   // With other surroundings than the real ones.
   static Result<std::unique_ptr<Client>> Make(ClientOptions options, Surroundings surroundings);
+  ~Client();  // As Close.
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
   // Any request of the services but streams. The request's id, where it has one, is the client's to
   // set. `answered_by`, where it is given, is told which node answered.
@@ -47,30 +51,32 @@ class Client {
   void Start(Request request, const CallOptions& options,
              std::function<void(Reply<ResponseTo<Request>>)> done);
 
+  // All entries of a scan, of one state of the store; its limit is of a page on the wire. Nothing
+  // is asked before the first Next.
+  class ScanStream ScanStream(v1::ScanRequest request, const StreamOptions& options = {});
+
   // Absence is a value.
   Reply<std::optional<std::string>> Get(std::string_view key);
   // Each returns its revision.
   Reply<std::uint64_t> Put(std::string_view key, std::string_view value);
   Reply<std::uint64_t> Delete(std::string_view key);
 
-  // Ends every call with kClosed, also those to come, and blocks until all have called back, as
-  // destruction does. Not from within such a callback.
+  // Ends every call with kClosed, also those to come and those of streams, and blocks until all
+  // have called back, as destruction does. Not from within such a callback.
   void Close() { caller_->Close(); }
 
   // The address of the node that is believed to lead; empty: none is.
   std::string leader() const { return caller_->leader(); }
 
  private:
-  explicit Client(std::unique_ptr<Caller> caller) : caller_(std::move(caller)) {}
+  explicit Client(std::shared_ptr<Caller> caller) : caller_(std::move(caller)) {}
 
-  static Reply<Caller::Answer> Block(
-      const std::function<void(std::function<void(Reply<Caller::Answer>)>)>& start);
   template <typename Request>
   static CallSetup SetupOf(Request request, const CallOptions& options);
   template <typename Response>
   static Reply<Response> Parse(const Reply<Caller::Answer>& answer);
 
-  std::unique_ptr<Caller> caller_;
+  const std::shared_ptr<Caller> caller_;  // With the streams.
 };
 
 template <typename Request>
@@ -105,9 +111,7 @@ Reply<Response> Client::Parse(const Reply<Caller::Answer>& answer) {
 template <typename Request>
 Reply<ResponseTo<Request>> Client::Call(const Request& request, const CallOptions& options,
                                         std::string* answered_by) {
-  const Reply<Caller::Answer> answer = Block([&](std::function<void(Reply<Caller::Answer>)> done) {
-    caller_->Start(SetupOf(request, options), std::move(done));
-  });
+  const Reply<Caller::Answer> answer = caller_->Await(SetupOf(request, options));
   if (answer && answered_by != nullptr) {
     *answered_by = answer->endpoint;
   }

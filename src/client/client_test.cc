@@ -9,8 +9,10 @@
 
 #include <deque>
 #include <map>
+#include <thread>
 
 #include "base/mutex.h"
+#include "base/propagate.h"
 #include "client/grpc_transport.h"
 #include "firn/v1/kv.grpc.pb.h"
 
@@ -79,13 +81,31 @@ class FakeNode final : public v1::KVService::Service {
     return NextStatus(*context);
   }
 
+  // The script decides how it ends, and a silent one never does.
+  grpc::Status ScanStream(grpc::ServerContext* context, const v1::ScanRequest* request,
+                          grpc::ServerWriter<v1::ScanResponse>* writer) override {
+    for (int page = 0; page < kPages; ++page) {
+      v1::ScanResponse response;
+      for (int entry = 0; entry < 10; ++entry) {
+        response.add_entries()->set_key("k" + std::to_string(page * 10 + entry));
+        response.mutable_entries(entry)->set_value(std::string(10'000, 'v'));
+      }
+      if (!writer->Write(response)) {
+        return grpc::Status::CANCELLED;
+      }
+    }
+    if (request->start() == "silence") {
+      AwaitCancellation(*context);
+      return grpc::Status::CANCELLED;
+    }
+    return NextStatus(*context);
+  }
+  static constexpr int kPages = 30;
+
   grpc::Status Get(grpc::ServerContext* context, const v1::GetRequest* request,
                    v1::GetResponse* response) override {
     if (request->key() == "silence") {
-      while (!context->IsCancelled()) {
-        const MutexLock lock(mutex_);
-        cancelled_.WaitFor(mutex_, milliseconds(1));
-      }
+      AwaitCancellation(*context);
       return grpc::Status::CANCELLED;
     }
     const MutexLock lock(mutex_);
@@ -95,6 +115,12 @@ class FakeNode final : public v1::KVService::Service {
   }
 
  private:
+  void AwaitCancellation(grpc::ServerContext& context) FIRN_EXCLUDES(mutex_) {
+    while (!context.IsCancelled()) {
+      const MutexLock lock(mutex_);
+      cancelled_.WaitFor(mutex_, milliseconds(1));
+    }
+  }
   grpc::Status NextStatus(grpc::ServerContext& context) FIRN_EXCLUDES(mutex_) {
     const MutexLock lock(mutex_);
     if (script_.empty()) {
@@ -224,6 +250,68 @@ TEST(ClientOverGrpc, EndsWhileACallWaitsToBeSentAgain) {
     // The second when the refusal had not arrived yet.
     EXPECT_TRUE(end == FailureKind::kClosed || end == FailureKind::kUnknownOutcome);
   }
+}
+
+Reply<std::uint64_t> Count(ScanStream& stream) {
+  std::uint64_t count = 0;
+  while (true) {
+    FIRN_TRY_ASSIGN(const std::optional<v1::KeyValue> entry, stream.Next());
+    if (!entry) {
+      return count;
+    }
+    EXPECT_EQ(entry->key(), "k" + std::to_string(count++));
+  }
+}
+
+TEST(ClientOverGrpc, StreamsAScan) {
+  FakeNode node;
+  const auto client = Client::Make({.endpoints = {node.address()}}).value();
+  ScanStream stream = client->ScanStream({});
+  EXPECT_EQ(Count(stream).value(), FakeNode::kPages * 10U);
+  EXPECT_EQ(Count(stream).value(), 0U);
+  node.Fail({.code = grpc::StatusCode::UNAVAILABLE, .trailers = {{"firn-reason", "DRAINING"}}});
+  ScanStream breaks = client->ScanStream({});
+  EXPECT_EQ(Count(breaks).error().kind, FailureKind::kScanExpired);
+}
+
+TEST(ClientOverGrpc, AStreamThatFallsSilentCostsOneTimeout) {
+  FakeNode node;
+  const auto client = Client::Make({.endpoints = {node.address()}}).value();
+  v1::ScanRequest request;
+  request.set_start("silence");
+  ScanStream stream = client->ScanStream(request, {.timeout = milliseconds(50)});
+  const Reply<std::uint64_t> count = Count(stream);
+  EXPECT_EQ(count.error().kind, FailureKind::kScanExpired);
+  EXPECT_NE(count.error().context.find("nothing came in time"), std::string::npos);
+}
+
+TEST(ClientOverGrpc, AStreamIsGivenUpInTheMiddle) {
+  FakeNode node;
+  for (int i = 0; i < 20; ++i) {
+    auto client = Client::Make({.endpoints = {node.address()}}).value();
+    ScanStream taken = client->ScanStream({});
+    for (int entry = 0; entry < i; ++entry) {
+      EXPECT_TRUE(taken.Next().value());
+    }
+    ScanStream never_taken = client->ScanStream({});
+    if (i % 2 == 0) {
+      client.reset();
+    }
+  }
+}
+
+TEST(ClientOverGrpc, ClosingEndsAStreamThatWaits) {
+  FakeNode node;
+  const auto client = Client::Make({.endpoints = {node.address()}}).value();
+  v1::ScanRequest request;
+  request.set_start("silence");
+  ScanStream stream = client->ScanStream(request, {.timeout = milliseconds(600'000)});
+  for (int entry = 0; entry < FakeNode::kPages * 10; ++entry) {
+    EXPECT_TRUE(stream.Next().value());
+  }
+  std::thread closer([&] { client->Close(); });
+  EXPECT_EQ(stream.Next().error().kind, FailureKind::kClosed);
+  closer.join();
 }
 
 TEST(ClientOverGrpc, ManyWritesAtOnceHaveIdsOfTheirOwn) {

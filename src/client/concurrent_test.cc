@@ -77,6 +77,7 @@ class LossyNode final : public Transport, public Alarms {
     workers_.Add(
         [this, sending = std::move(sending), done = std::move(done)] { done(Handle(sending)); });
   }
+  std::unique_ptr<ResponseStream> Open(Sending) override { return nullptr; }
   void After(std::chrono::milliseconds, std::function<void()> wake) override {
     workers_.Add(std::move(wake));
   }

@@ -20,6 +20,7 @@
 
 #include "base/mutex.h"
 #include "client/grpc_call.h"
+#include "client/grpc_stream.h"
 
 namespace firn::client {
 namespace {
@@ -93,6 +94,10 @@ class GrpcTransport final : public Transport {
           flight.reset();  // Whoever is told may end the transport.
           done(std::move(attempt));
         });
+  }
+
+  std::unique_ptr<ResponseStream> Open(Sending sending) override {
+    return OpenGrpcStream(calls_, StubFor(sending.endpoint), sending);
   }
 
   void CancelAll() override { calls_->CancelAll(); }

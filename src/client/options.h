@@ -41,4 +41,14 @@ struct CallOptions {
   std::string endpoint{};
 };
 
+struct StreamOptions {
+  // For each page of the stream with all its attempts; 0: the client's. A scan may take for ever.
+  std::chrono::milliseconds timeout{0};
+  std::string endpoint{};  // As of a call.
+  // What becomes of a stream that breaks in the middle: the state that it was reading is gone with
+  // it. Without this the scan ends with kScanExpired. With it the scan goes on behind the last
+  // entry in another state, so that what it yields never was in the store at one moment.
+  bool may_change_state = false;
+};
+
 }  // namespace firn::client

@@ -30,11 +30,36 @@ inline Attempt FailsBecause(v1::ErrorDetail::Reason reason, const std::string& l
 
 inline Attempt FailsWith(StatusCode code) { return {.code = code, .text = "as scripted"}; }
 
-// Gives the answers in their order; after the last one, silence.
+inline Attempt EndOfStream() {
+  Attempt attempt;
+  attempt.is_end = true;
+  return attempt;
+}
+
+// Gives the answers in their order; after the last one, silence. A stream that is opened is one of
+// what is sent, and its readings take their answers from the same script.
 class ScriptedTransport final : public Transport {
  public:
   void Send(Sending sending, std::function<void(Attempt)> done) override {
     sent.push_back(std::move(sending));
+    Answer(std::move(done));
+  }
+  std::unique_ptr<ResponseStream> Open(Sending sending) override {
+    class Stream final : public ResponseStream {
+     public:
+      explicit Stream(ScriptedTransport& transport) : transport_(transport) {}
+      void Read(std::chrono::milliseconds timeout, std::function<void(Attempt)> done) override {
+        transport_.readings.push_back(timeout);
+        transport_.Answer(std::move(done));
+      }
+
+     private:
+      ScriptedTransport& transport_;
+    };
+    sent.push_back(std::move(sending));
+    return std::make_unique<Stream>(*this);
+  }
+  void Answer(std::function<void(Attempt)> done) {
     if (script.empty()) {
       waiting.push_back(std::move(done));
       return;
@@ -51,6 +76,7 @@ class ScriptedTransport final : public Transport {
 
   std::deque<Attempt> script;
   std::vector<Sending> sent;
+  std::vector<std::chrono::milliseconds> readings;  // The timeouts of streams.
   std::vector<std::function<void(Attempt)>> waiting;
 };
 

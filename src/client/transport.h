@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "firn/v1/kv.pb.h"
@@ -42,6 +43,8 @@ struct Attempt {
   std::string text{};        // Of a failure.
   v1::ErrorDetail detail{};  // Of a failure that the node has explained.
   std::string response{};    // Of a success.
+  bool is_end = false;       // Of a success of a stream: that was all, there is no response.
+  std::string endpoint{};    // Who answered, where that is not who was asked.
 };
 
 struct Sending {
@@ -52,10 +55,21 @@ struct Sending {
   bool may_forward = false;  // A node that does not lead may ask the leader in its turn.
 };
 
+// The responses to one request, taken one after another; destruction gives up those to come.
+class ResponseStream {
+ public:
+  virtual ~ResponseStream() = default;
+  // The next one, or the end. That nothing comes for `timeout` is a failure, and after a failure
+  // nothing more comes. One at a time.
+  virtual void Read(std::chrono::milliseconds timeout, std::function<void(Attempt)> done) = 0;
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
   virtual void Send(Sending sending, std::function<void(Attempt)> done) = 0;
+  // For a call with many responses. Its readings have timeouts, the sending's does not count.
+  virtual std::unique_ptr<ResponseStream> Open(Sending sending) = 0;
   // Makes everything under way, and everything sent from now on, end soon with kCancelled.
   virtual void CancelAll() = 0;
 };
