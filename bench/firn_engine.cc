@@ -1,30 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
-#include <thread>
-
 #include "engine.h"
 #include "firn/database.h"
 
 namespace firn::bench {
 namespace {
 
-void Check(const Result<void>& result) {
+template <typename Value>
+void Check(const Result<Value>& result) {
   if (!result) {
     Die("firn: " + result.error().Describe());
   }
 }
 
-class FirnCursor final : public Cursor {
+class FirnIterator {
  public:
-  explicit FirnCursor(Iterator iterator) : iterator_(std::move(iterator)) {}
-  void SeekToFirst() override { iterator_.SeekToFirst(); }
-  void SeekToLast() override { iterator_.SeekToLast(); }
-  void Seek(std::string_view key) override { iterator_.Seek(key); }
-  void Next() override { iterator_.Next(); }
-  void Prev() override { iterator_.Prev(); }
-  bool Valid() override { return iterator_.valid(); }
-  std::string_view Key() override { return iterator_.key(); }
-  std::string_view Value() override { return iterator_.value(); }
+  explicit FirnIterator(Iterator iterator) : iterator_(std::move(iterator)) {}
+  void SeekToFirst() { iterator_.SeekToFirst(); }
+  void SeekToLast() { iterator_.SeekToLast(); }
+  void Seek(std::string_view key) { iterator_.Seek(key); }
+  void Next() { iterator_.Next(); }
+  void Prev() { iterator_.Prev(); }
+  bool Valid() {
+    const bool valid = iterator_.valid();
+    if (!valid) [[unlikely]] {
+      Check(iterator_.status());
+    }
+    return valid;
+  }
+  std::string_view Key() { return iterator_.key(); }
+  std::string_view Value() { return iterator_.value(); }
 
  private:
   Iterator iterator_;
@@ -39,57 +43,70 @@ class FirnEngine final : public Engine {
                                .applied_index = {}};
     Check(database_.Put(key, value, options));
   }
-  bool Get(std::string_view key, std::string& value) override {
-    auto found = database_.GetPinned(key);
-    if (!found) {
-      Die("firn: " + found.error().Describe());
+  void Delete(std::string_view key) override { Check(database_.Delete(key)); }
+  bool Get(std::string_view key, std::uint64_t& digest) override {
+    const auto found = database_.GetPinned(key);
+    Check(found);
+    if (*found) {
+      digest += Digest((*found)->view());
     }
-    if (!*found) {
-      return false;
+    return found->has_value();
+  }
+  std::size_t MultiGet(std::span<const std::string_view> keys, std::uint64_t& digest) override {
+    const auto values = database_.MultiGet(keys);
+    Check(values);
+    std::size_t found = 0;
+    for (const auto& value : *values) {
+      if (value) {
+        digest += Digest(*value);
+        ++found;
+      }
     }
-    value.assign((*found)->view());
-    return true;
+    return found;
   }
   std::unique_ptr<Cursor> NewCursor() override {
-    return std::make_unique<FirnCursor>(database_.NewIterator());
+    return std::make_unique<CursorOver<FirnIterator>>(FirnIterator(database_.NewIterator()));
   }
-  void Settle() override {
-    auto flushed = database_.Flush();
-    if (!flushed) {
-      Die("firn: " + flushed.error().Describe());
-    }
-    while (database_.GetStatistics().compactions_pending > 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-  void CompactAll() override {
-    auto compacted = database_.CompactRange();
-    if (!compacted) {
-      Die("firn: " + compacted.error().Describe());
-    }
-  }
-  std::uint64_t BytesWritten() override {
-    const Statistics s = database_.GetStatistics();
-    return s.wal_bytes + s.flush_bytes_written + s.compaction_bytes_written;
+  bool IsBusy() override { return database_.GetStatistics().compactions_pending > 0; }
+  bool CompactAll() override {
+    Check(database_.CompactRange());
+    return true;
   }
 
  private:
   Database database_;
 };
 
+Options OptionsOf(const EngineOptions& options) {
+  Options firn;
+  firn.memory_budget_bytes = options.cache_bytes + 3 * options.memtable_bytes;
+  firn.memtable_bytes = options.memtable_bytes;
+  firn.bloom_bits_per_key = options.bloom_bits_per_key;
+  // As the peers: who does not ask for a sync leaves it to the system.
+  firn.sync_interval = std::chrono::milliseconds(0);
+  firn.compression = options.compress ? Compression::kLz4 : Compression::kNone;
+  return firn;
+}
+
+std::unique_ptr<Engine> Open(const EngineOptions& options) {
+  auto database = Database::Open(options.directory, OptionsOf(options));
+  Check(database);
+  return std::make_unique<FirnEngine>(*std::move(database));
+}
+
+std::vector<std::string> Settings(const EngineOptions& options) {
+  const Options firn = OptionsOf(options);
+  return {"memory_budget_bytes=" + std::to_string(firn.memory_budget_bytes) +
+              " (cache and three memtables)",
+          "memtable_bytes=" + std::to_string(firn.memtable_bytes),
+          "bloom_bits_per_key=" + std::to_string(firn.bloom_bits_per_key), "sync_interval=0",
+          options.compress ? "compression=lz4" : "compression=none"};
+}
+
 }  // namespace
 
-std::unique_ptr<Engine> OpenFirn(const EngineOptions& options) {
-  Options firn_options;
-  firn_options.memory_budget_bytes = options.cache_bytes + 3 * options.memtable_bytes;
-  firn_options.memtable_bytes = options.memtable_bytes;
-  firn_options.bloom_bits_per_key = options.bloom_bits_per_key;
-  firn_options.compression = options.compress ? Compression::kLz4 : Compression::kNone;
-  auto database = Database::Open(options.directory, firn_options);
-  if (!database) {
-    Die("firn: " + database.error().Describe());
-  }
-  return std::make_unique<FirnEngine>(*std::move(database));
+EngineKind FirnKind() {
+  return {.name = "firn", .version = FIRN_VERSION, .open = Open, .settings = Settings};
 }
 
 }  // namespace firn::bench

@@ -3,9 +3,6 @@
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
 
-#include <chrono>
-#include <thread>
-
 #include "engine.h"
 
 namespace firn::bench {
@@ -20,17 +17,23 @@ void Check(const leveldb::Status& status) {
 leveldb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view View(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-class LevelCursor final : public Cursor {
+class LevelIterator {
  public:
-  explicit LevelCursor(leveldb::Iterator* iterator) : iterator_(iterator) {}
-  void SeekToFirst() override { iterator_->SeekToFirst(); }
-  void SeekToLast() override { iterator_->SeekToLast(); }
-  void Seek(std::string_view key) override { iterator_->Seek(SliceOf(key)); }
-  void Next() override { iterator_->Next(); }
-  void Prev() override { iterator_->Prev(); }
-  bool Valid() override { return iterator_->Valid(); }
-  std::string_view Key() override { return View(iterator_->key()); }
-  std::string_view Value() override { return View(iterator_->value()); }
+  explicit LevelIterator(leveldb::Iterator* iterator) : iterator_(iterator) {}
+  void SeekToFirst() { iterator_->SeekToFirst(); }
+  void SeekToLast() { iterator_->SeekToLast(); }
+  void Seek(std::string_view key) { iterator_->Seek(SliceOf(key)); }
+  void Next() { iterator_->Next(); }
+  void Prev() { iterator_->Prev(); }
+  bool Valid() {
+    const bool valid = iterator_->Valid();
+    if (!valid) [[unlikely]] {
+      Check(iterator_->status());
+    }
+    return valid;
+  }
+  std::string_view Key() { return View(iterator_->key()); }
+  std::string_view Value() { return View(iterator_->value()); }
 
  private:
   std::unique_ptr<leveldb::Iterator> iterator_;
@@ -58,29 +61,28 @@ class LevelEngine final : public Engine {
     options.sync = sync;
     Check(database_->Put(options, SliceOf(key), SliceOf(value)));
   }
-  bool Get(std::string_view key, std::string& value) override {
+  void Delete(std::string_view key) override {
+    Check(database_->Delete(leveldb::WriteOptions(), SliceOf(key)));
+  }
+  // It knows values as copies alone; the string keeps its memory.
+  bool Get(std::string_view key, std::uint64_t& digest) override {
+    thread_local std::string value;
     const leveldb::Status status = database_->Get(leveldb::ReadOptions(), SliceOf(key), &value);
     if (status.IsNotFound()) {
       return false;
     }
     Check(status);
+    digest += Digest(value);
     return true;
   }
   std::unique_ptr<Cursor> NewCursor() override {
-    return std::make_unique<LevelCursor>(database_->NewIterator(leveldb::ReadOptions()));
+    return std::make_unique<CursorOver<LevelIterator>>(
+        LevelIterator(database_->NewIterator(leveldb::ReadOptions())));
   }
-  // LevelDB does not say when it is done: its compaction log has to stay unchanged for a while.
-  void Settle() override {
-    std::string last;
-    for (int quiet = 0; quiet < 20;) {
-      std::string now;
-      database_->GetProperty("leveldb.stats", &now);
-      quiet = now == last ? quiet + 1 : 0;
-      last = now;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+  bool CompactAll() override {
+    database_->CompactRange(nullptr, nullptr);
+    return true;
   }
-  void CompactAll() override { database_->CompactRange(nullptr, nullptr); }
 
  private:
   std::unique_ptr<leveldb::Cache> cache_;
@@ -88,10 +90,25 @@ class LevelEngine final : public Engine {
   std::unique_ptr<leveldb::DB> database_;
 };
 
+std::unique_ptr<Engine> Open(const EngineOptions& options) {
+  return std::make_unique<LevelEngine>(options);
+}
+
+std::vector<std::string> Settings(const EngineOptions& options) {
+  return {"block_cache=LRUCache(" + std::to_string(options.cache_bytes) + ")",
+          "write_buffer_size=" + std::to_string(options.memtable_bytes),
+          "filter_policy=bloom(" + std::to_string(options.bloom_bits_per_key) + ")",
+          "max_open_files=10000", options.compress ? "compression=snappy" : "compression=none"};
+}
+
 }  // namespace
 
-std::unique_ptr<Engine> OpenLevelDb(const EngineOptions& options) {
-  return std::make_unique<LevelEngine>(options);
+EngineKind LevelDbKind() {
+  return {.name = "leveldb",
+          .version =
+              std::to_string(leveldb::kMajorVersion) + "." + std::to_string(leveldb::kMinorVersion),
+          .open = Open,
+          .settings = Settings};
 }
 
 }  // namespace firn::bench

@@ -1,150 +1,121 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// firn-bench, also `firn bench`: Firn and its peers on the same rows, interleaved, medians of the
-// repeats.
+// firn-bench, also `firn bench`: Firn and its peers on the same rows.
+#include <stdlib.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fstream>
-#include <map>
-#include <nlohmann/json.hpp>
+#include <system_error>
 
-#include "workload.h"
+#include "base/propagate.h"
+#include "cluster/process_figures.h"
+#include "conductor.h"
+#include "options.h"
+#include "report.h"
 
 namespace firn::bench {
-
-void Die(const std::string& message) {
-  std::fprintf(stderr, "firn bench: %s\n", message.c_str());
-  std::exit(1);
-}
-
 namespace {
 
-const std::map<std::string, OpenEngine> kEngines = {
-    {"firn", OpenFirn}, {"rocksdb", OpenRocksDb}, {"leveldb", OpenLevelDb}};
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
 
-// The processor's name and how many the system has.
-std::string Machine() {
-  std::ifstream info("/proc/cpuinfo");
-  std::string line;
-  while (std::getline(info, line)) {
-    if (line.starts_with("model name")) {
-      return std::to_string(sysconf(_SC_NPROCESSORS_ONLN)) + " x" + line.substr(line.find(':') + 1);
+// Goes with this object.
+class RunDirectory {
+ public:
+  RunDirectory() = default;
+  ~RunDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) {
+      std::filesystem::remove_all(path_, ignored);
     }
   }
-  return "unknown";
-}
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
 
-double Median(std::vector<double> values) {
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
-
-struct Report {
-  std::vector<std::string> names;  // In the order of the rows.
-  std::map<std::string, std::map<std::string, std::vector<double>>> micros;  // By row and engine.
-
-  void Add(const std::string& engine, const Row& row) {
-    if (!micros.contains(row.name)) {
-      names.push_back(row.name);
+  // A new one in `parent`.
+  Result<void> Make(const std::string& parent) {
+    std::string path = parent + "/firn-bench-XXXXXX";
+    std::error_code failed;
+    std::filesystem::create_directories(parent, failed);
+    if (failed || ::mkdtemp(path.data()) == nullptr) {
+      return Error{ErrorCode::kIo, path + ": " + std::generic_category().message(errno)};
     }
-    micros[row.name][engine].push_back(row.micros());
+    path_ = path;
+    return {};
   }
+  const std::string& path() const { return path_; }
 
-  void Print(const std::vector<std::string>& engines) const {
-    std::printf("\nmedians, microseconds per operation (min .. max)\n%-26s", "");
-    for (const std::string& engine : engines) {
-      std::printf(" %26s", engine.c_str());
-    }
-    std::printf(" %8s\n", "ratio");
-    for (const std::string& name : names) {
-      std::printf("%-26s", name.c_str());
-      double own = 0;
-      double best_peer = 0;
-      for (const std::string& engine : engines) {
-        const std::vector<double>& values = micros.at(name).at(engine);
-        const double median = Median(values);
-        std::printf(" %9.3f (%6.3f .. %6.3f)", median, *std::ranges::min_element(values),
-                    *std::ranges::max_element(values));
-        if (engine == "firn") {
-          own = median;
-        } else {
-          best_peer = best_peer == 0 ? median : std::min(best_peer, median);
-        }
-      }
-      std::printf(own > 0 && best_peer > 0 ? " %8.2f\n" : "\n", best_peer / own);
-    }
-  }
-
-  nlohmann::json ToJson(const Setup& setup, int repeats) const {
-    nlohmann::json rows = nlohmann::json::array();
-    for (const std::string& name : names) {
-      rows.push_back({{"name", name}, {"micros_per_operation", micros.at(name)}});
-    }
-    return {{"machine", Machine()},
-            {"entries", setup.entries},
-            {"value_bytes", setup.value_bytes},
-            {"reads", setup.reads},
-            {"sync_entries", setup.sync_entries},
-            {"repeats", repeats},
-            {"memtable_bytes", setup.engine.memtable_bytes},
-            {"cache_bytes", setup.engine.cache_bytes},
-            {"bloom_bits_per_key", setup.engine.bloom_bits_per_key},
-            {"compress", setup.engine.compress},
-            {"rows", std::move(rows)}};
-  }
+ private:
+  std::string path_;
 };
 
-int Main(int argc, char** argv) {
-  Setup setup;
-  std::vector<std::string> engines = {"firn", "rocksdb", "leveldb"};
-  int repeats = 1;
-  std::string json;
-  std::string directory = "/tmp/firn_bench." + std::to_string(getpid());
-  CLI::App app{"Runs Firn and its peers on the same rows, interleaved."};
-  app.name("firn bench");
-  app.footer(R"(Examples:
-  firn bench                                       all engines, 5 million entries, once
-  firn bench --entries 1000000 --repeats 5 --engines firn,leveldb --json rows.json
+Result<void> Write(const std::string& path, const std::string& text) {
+  if (!path.empty() && !(std::ofstream(path) << text << std::flush)) {
+    return Error{ErrorCode::kIo, "cannot write " + path};
+  }
+  return {};
+}
 
-Takes about 5 minutes for each repeat and 5 GB of disk. The ratio is the median of the better peer
-over Firn's: above 1, Firn is faster.)");
-  app.add_option("--entries", setup.entries, "Entries of each fill")->capture_default_str();
-  app.add_option("--value-bytes", setup.value_bytes, "Bytes of a value")->capture_default_str();
-  app.add_option("--reads", setup.reads, "Point reads in a row")->capture_default_str();
-  app.add_option("--sync-entries", setup.sync_entries, "Puts of the fillsync row")
-      ->capture_default_str();
-  app.add_option("--engines", engines, "Which engines")->delimiter(',')->capture_default_str();
-  app.add_option("--repeats", repeats, "How often")->capture_default_str();
-  app.add_option("--directory", directory, "Where; created, and removed in the end")
-      ->capture_default_str();
-  app.add_flag("--compress", setup.engine.compress, "Compress tables");
-  app.add_option("--json", json, "Also write the figures to this file");
-  CLI11_PARSE(app, argc, argv);
-  setup.engine.directory = directory;
-  Report report;
-  for (int repeat = 0; repeat < repeats; ++repeat) {
-    for (const std::string& engine : engines) {
-      const auto found = kEngines.find(engine);
-      if (found == kEngines.end()) {
-        Die("there is no engine '" + engine + "'");
-      }
-      RunRows(setup, found->second, [&](const Row& row) {
-        std::printf("%d %-8s %-26s %9.3f us/op  %8.3f s  cpu %8.3f s\n", repeat + 1, engine.c_str(),
-                    row.name.c_str(), row.micros(), row.seconds, row.cpu_seconds);
-        std::fflush(stdout);
-        report.Add(engine, row);
-      });
-    }
+Result<void> WriteAll(const Report& report) {
+  const BenchOptions& options = report.options();
+  std::fputs((options.is_short ? BriefReport(report) : TextReport(report)).c_str(), stdout);
+  FIRN_TRY(Write(options.json, options.json.empty() ? "" : JsonReport(report)));
+  FIRN_TRY(Write(options.html, options.html.empty() ? "" : HtmlReport(report)));
+  return Write(options.markdown, options.markdown.empty() ? "" : MarkdownReport(report));
+}
+
+int Complain(const Error& error, int exit_code) {
+  std::fprintf(stderr, "firn bench: %s\n", error.context.c_str());
+  return exit_code;
+}
+
+// What was measured before a failure, or before the user lost patience, is reported all the same.
+int Conduct(BenchOptions options, const std::vector<std::string>& arguments) {
+  options.data = options.data.empty() ? "/var/tmp" : options.data;
+  RunDirectory directory;
+  if (const Result<void> made = directory.Make(options.data); !made) {
+    return Complain(made.error(), kFailed);
   }
-  report.Print(engines);
-  if (!json.empty() && !(std::ofstream(json) << report.ToJson(setup, repeats).dump(2) << '\n')) {
-    Die("cannot write " + json);
+  for (const std::string& missing : MissingEngines()) {
+    std::fprintf(stderr, "firn bench: built without %s\n", missing.c_str());
   }
-  return 0;
+  if (FileSystemOf(directory.path()) == "tmpfs") {
+    std::fputs("the data lie in memory, where a sync costs nothing: name a disk with --data\n",
+               stderr);
+  }
+  Report report(options);
+  const bool is_complete = Conductor(options, arguments, report).RunAll(directory.path());
+  if (::isatty(STDERR_FILENO) == 1) {
+    std::fputs("\r\033[K", stderr);
+  }
+  if (const Result<void> written = WriteAll(report); !written) {
+    return Complain(written.error(), kFailed);
+  }
+  if (!is_complete) {
+    return Complain({ErrorCode::kIo, "told to stop"}, kFailed);
+  }
+  return report.failures().empty() ? 0 : kFailed;
+}
+
+int Main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const Result<ParsedBenchOptions> parsed = ParseBenchOptions(arguments);
+  if (!parsed) {
+    return Complain(parsed.error(), kUsage);
+  }
+  if (!parsed->help.empty()) {
+    std::fputs(parsed->help.c_str(), stdout);
+    return 0;
+  }
+  if (parsed->options.job >= 0) {
+    RunAsJob(parsed->options);
+    return 0;
+  }
+  return Conduct(parsed->options, arguments);
 }
 
 }  // namespace
@@ -154,7 +125,7 @@ int main(int argc, char** argv) {
   try {
     return firn::bench::Main(argc, argv);
   } catch (const std::exception& error) {  // Of libraries, such as want of memory.
-    std::fprintf(stderr, "firn_bench: %s\n", error.what());
-    return 1;
+    std::fprintf(stderr, "firn bench: %s\n", error.what());
+    return firn::bench::kFailed;
   }
 }

@@ -3,9 +3,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-
-#include <chrono>
-#include <thread>
+#include <rocksdb/version.h>
 
 #include "engine.h"
 
@@ -21,17 +19,23 @@ void Check(const rocksdb::Status& status) {
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-class RocksCursor final : public Cursor {
+class RocksIterator {
  public:
-  explicit RocksCursor(rocksdb::Iterator* iterator) : iterator_(iterator) {}
-  void SeekToFirst() override { iterator_->SeekToFirst(); }
-  void SeekToLast() override { iterator_->SeekToLast(); }
-  void Seek(std::string_view key) override { iterator_->Seek(SliceOf(key)); }
-  void Next() override { iterator_->Next(); }
-  void Prev() override { iterator_->Prev(); }
-  bool Valid() override { return iterator_->Valid(); }
-  std::string_view Key() override { return View(iterator_->key()); }
-  std::string_view Value() override { return View(iterator_->value()); }
+  explicit RocksIterator(rocksdb::Iterator* iterator) : iterator_(iterator) {}
+  void SeekToFirst() { iterator_->SeekToFirst(); }
+  void SeekToLast() { iterator_->SeekToLast(); }
+  void Seek(std::string_view key) { iterator_->Seek(SliceOf(key)); }
+  void Next() { iterator_->Next(); }
+  void Prev() { iterator_->Prev(); }
+  bool Valid() {
+    const bool valid = iterator_->Valid();
+    if (!valid) [[unlikely]] {
+      Check(iterator_->status());
+    }
+    return valid;
+  }
+  std::string_view Key() { return View(iterator_->key()); }
+  std::string_view Value() { return View(iterator_->value()); }
 
  private:
   std::unique_ptr<rocksdb::Iterator> iterator_;
@@ -46,45 +50,66 @@ class RocksEngine final : public Engine {
     options.sync = sync;
     Check(database_->Put(options, SliceOf(key), SliceOf(value)));
   }
-  bool Get(std::string_view key, std::string& value) override {
+  void Delete(std::string_view key) override {
+    Check(database_->Delete(rocksdb::WriteOptions(), SliceOf(key)));
+  }
+  bool Get(std::string_view key, std::uint64_t& digest) override {
     rocksdb::PinnableSlice pinned;
-    const rocksdb::Status status = database_->Get(
-        rocksdb::ReadOptions(), database_->DefaultColumnFamily(), SliceOf(key), &pinned);
+    const rocksdb::Status status =
+        database_->Get(read_, database_->DefaultColumnFamily(), SliceOf(key), &pinned);
     if (status.IsNotFound()) {
       return false;
     }
     Check(status);
-    value.assign(pinned.data(), pinned.size());
+    digest += Digest(View(pinned));
     return true;
   }
-  std::unique_ptr<Cursor> NewCursor() override {
-    return std::make_unique<RocksCursor>(database_->NewIterator(rocksdb::ReadOptions()));
+  std::size_t MultiGet(std::span<const std::string_view> keys, std::uint64_t& digest) override {
+    std::vector<rocksdb::Slice> slices;
+    slices.reserve(keys.size());
+    for (const std::string_view key : keys) {
+      slices.push_back(SliceOf(key));
+    }
+    std::vector<rocksdb::PinnableSlice> values(keys.size());
+    std::vector<rocksdb::Status> statuses(keys.size());
+    database_->MultiGet(read_, database_->DefaultColumnFamily(), keys.size(), slices.data(),
+                        values.data(), statuses.data());
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!statuses[i].IsNotFound()) {
+        Check(statuses[i]);
+        digest += Digest(View(values[i]));
+        ++found;
+      }
+    }
+    return found;
   }
-  void Settle() override {
-    Check(database_->Flush(rocksdb::FlushOptions()));
-    auto busy = [this](const char* property) {
+  std::unique_ptr<Cursor> NewCursor() override {
+    return std::make_unique<CursorOver<RocksIterator>>(
+        RocksIterator(database_->NewIterator(read_)));
+  }
+  bool IsBusy() override {
+    auto any = [this](const char* property) {
       std::uint64_t value = 0;
       database_->GetIntProperty(property, &value);
       return value > 0;
     };
-    while (busy("rocksdb.num-running-compactions") || busy("rocksdb.compaction-pending") ||
-           busy("rocksdb.num-running-flushes") || busy("rocksdb.mem-table-flush-pending")) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    return any("rocksdb.num-running-compactions") || any("rocksdb.compaction-pending") ||
+           any("rocksdb.num-running-flushes") || any("rocksdb.mem-table-flush-pending");
   }
-  void CompactAll() override {
+  bool CompactAll() override {
     rocksdb::CompactRangeOptions options;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     Check(database_->CompactRange(options, nullptr, nullptr));
+    return true;
   }
 
  private:
+  const rocksdb::ReadOptions read_;
   std::unique_ptr<rocksdb::DB> database_;
 };
 
-}  // namespace
-
-std::unique_ptr<Engine> OpenRocksDb(const EngineOptions& options) {
+std::unique_ptr<Engine> Open(const EngineOptions& options) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(options.bloom_bits_per_key));
@@ -98,6 +123,26 @@ std::unique_ptr<Engine> OpenRocksDb(const EngineOptions& options) {
   rocksdb::DB* database = nullptr;
   Check(rocksdb::DB::Open(rocks, options.directory, &database));
   return std::make_unique<RocksEngine>(database);
+}
+
+std::vector<std::string> Settings(const EngineOptions& options) {
+  return {"block_cache=LRUCache(" + std::to_string(options.cache_bytes) + ")",
+          "write_buffer_size=" + std::to_string(options.memtable_bytes),
+          "filter_policy=bloom(" + std::to_string(options.bloom_bits_per_key) + ")",
+          "format_version=5",
+          "max_background_jobs=2",
+          options.compress ? "compression=lz4" : "compression=none",
+          "reads by PinnableSlice"};
+}
+
+}  // namespace
+
+EngineKind RocksDbKind() {
+  return {.name = "rocksdb",
+          .version = std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR) + "." +
+                     std::to_string(ROCKSDB_PATCH),
+          .open = Open,
+          .settings = Settings};
 }
 
 }  // namespace firn::bench

@@ -1,41 +1,99 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rows of the benchmark, after LevelDB's db_bench: 16-digit decimal keys, values cut from
-// incompressible bytes, a fixed seed for each row.
+// Workloads as data: what a row does, to which entries and how often. A family is a sequence of
+// them that share databases and a process; its rows are named here and nowhere else.
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <string>
+#include <span>
+#include <string_view>
 #include <vector>
 
-#include "engine.h"
+#include "key_sequence.h"
 
 namespace firn::bench {
 
-struct Setup {
-  std::uint64_t entries = 5'000'000;
-  std::size_t value_bytes = 100;
-  std::uint64_t sync_entries = 5'000;
-  std::uint64_t reads = 1'000'000;
-  EngineOptions engine;
+enum class Action : std::uint8_t {
+  kPut,
+  kPutSynced,
+  kDelete,
+  kGet,
+  kGetMissing,
+  kMultiGet,  // `each` keys.
+  kSeek,      // With a new cursor, as the peers' benchmarks do, and `each` entries forward.
+  kSeekKept,  // With the same cursor again.
+  kSeekBack,  // With a new cursor, `each` entries back.
+  kSweep,     // All entries in order.
+  kSweepBack,
+  kCompact,  // Everything, by the engine's own call: one operation for each entry.
+  kMix,
+  kSustain,  // From here on: rows.h.
+  kQueue,
+  kLongCursor,
+  kThinOut,
+  kReopenKilled,
+  kReopenClosed,
 };
 
-// One measured row: microseconds for each operation, in all and by background work left behind.
-struct Row {
-  std::string name;
-  std::uint64_t operations = 0;
-  double seconds = 0;
-  double cpu_seconds = 0;  // Of the process, background threads included.
-
-  double micros() const { return seconds * 1e6 / static_cast<double>(operations); }
+// In per cent.
+struct Mix {
+  unsigned read = 0;
+  unsigned update = 0;
+  unsigned insert = 0;
+  unsigned scan = 0;  // 1 to `each` entries.
+  unsigned read_modify_write = 0;
 };
 
-using OpenEngine = std::function<std::unique_ptr<Engine>(const EngineOptions&)>;
+enum class Operations : std::uint8_t {
+  kOfEntries,  // A share of the entries of the set.
+  kOfReads,    // A share of --reads.
+  kOfSyncs,    // A share of --syncs.
+};
 
-// Runs all rows on fresh directories below setup.engine.directory, in a fixed order, and reports
-// each as it is done.
-void RunRows(const Setup& setup, const OpenEngine& open,
-             const std::function<void(const Row&)>& report);
+enum class Settling : std::uint8_t {
+  kLeaves,    // The next row finds what background work this one left.
+  kReports,   // Waits until it is done, and a second row "… settled" counts that time too.
+  kIncludes,  // One row, with that time.
+  kSilent,    // Waits, and is no row: it prepares for others.
+};
+
+struct Workload {
+  std::string_view name;
+  Action action = Action::kGet;
+  KeyOrder order = KeyOrder::kUniform;
+  Operations operations = Operations::kOfReads;
+  double share = 1;
+  unsigned each = 1;
+  Mix mix{};
+  Settling settling = Settling::kLeaves;
+  bool fresh = false;           // In a new database.
+  bool with_writer = false;     // While a thread of its own overwrites at 2 MB/s.
+  std::size_t value_bytes = 0;  // 0: as the set has it.
+  std::string_view what = "";
+};
+
+struct Family {
+  std::string_view name;
+  std::string_view what;
+  std::span<const Workload> workloads;
+  // Values of so many bytes, with the entries scaled by `entries_share`. 0: as the set has it.
+  std::size_t value_bytes = 0;
+  double entries_share = 1;
+  bool scattered = false;
+  bool larger_than_memory = false;  // Runs under a limit of memory, and only when asked for.
+};
+
+std::span<const Workload> ClassicWorkloads();  // LevelDB's.
+std::span<const Workload> RocksWorkloads();    // RocksDB's.
+std::span<const Workload> YcsbWorkloads();
+std::span<const Workload> DailyWorkloads();  // What users feel.
+std::span<const Workload> OpenWorkloads();   // Of that, in a process that has opened nothing.
+std::span<const Workload> LargeWorkloads();  // Larger than memory.
+
+const std::vector<Family>& Families();
+
+// Whether it changes the database. Each operation of such a row is timed; rows that only read are
+// timed in a second, shorter pass, since a look at the clock would cost a good part of a read.
+bool IsWriting(Action action);
 
 }  // namespace firn::bench

@@ -29,7 +29,7 @@ GUARDED_HEADERS = [
     ("nlohmann/", ("src/node/", "src/server/http/http_server_test.cc", "src/cli/", "bench/",
                    "tests/simulation/history_check.cc")),
     ("CLI/", ("src/cli/main.cc", "src/cli/client_", "src/cli/server_arguments.cc",
-              "bench/main.cc", "bench/cluster/options.cc")),
+              "bench/options.cc", "bench/cluster/options.cc")),
     ("asio", ("src/server/peer/",)),
     ("openssl/", ("src/server/",)),
     ("httplib", ("src/server/http/",)),
