@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "base/propagate.h"
 
@@ -121,55 +122,23 @@ void ApplyLargerThanMemory(const CLI::App& app, BenchOptions& options) {
              scaled(64 * kMebibyte, 4 * kMebibyte));
 }
 
-Result<void> Complete(const CLI::App& app, const std::vector<std::string>& sets,
-                      BenchOptions& options) {
-  ApplyForm(app, options);
-  FIRN_TRY(CheckNames(options.engines, EngineKinds(), "engine"));
-  FIRN_TRY(CheckNames(options.families, Families(), "family"));
-  for (const std::string& text : sets) {
-    FIRN_TRY_ASSIGN(const SetForm set, ParseSet(text));
-    options.sets.push_back(set);
-  }
-  if (options.is_larger_than_memory) {
-    ApplyLargerThanMemory(app, options);
-  } else if (options.sets.empty() && options.grows) {
-    options.sets = {{.entries = 1'000'000}, {.entries = 10'000'000}, {.entries = 50'000'000}};
-    SetDefault(app, "--cache-mib", options.engine.cache_bytes, 9216 * kMebibyte);
-  } else if (options.sets.empty()) {
-    options.sets = {{.entries = options.is_short ? 1'000'000U : 5'000'000U}};
-  }
-  if (options.engine.cache_bytes < options.engine.memtable_bytes) {
-    return Error{ErrorCode::kInvalidArgument, "the cache must be as large as a memtable"};
-  }
-  return {};
-}
-
-}  // namespace
-
-std::string SetForm::Name() const {
-  return std::to_string(entries) + "x" + std::to_string(key_bytes) + "+" +
-         std::to_string(value_bytes);
-}
-
-Result<ParsedBenchOptions> ParseBenchOptions(const std::vector<std::string>& arguments) {
-  ParsedBenchOptions parsed;
-  BenchOptions& options = parsed.options;
+// As they are written.
+struct RawOptions {
   std::vector<std::string> sets;
   std::uint64_t entries = 0;
-  std::size_t cache_mib = options.engine.cache_bytes / kMebibyte;
-  std::size_t memtable_mib = options.engine.memtable_bytes / kMebibyte;
-  CLI::App app{"Runs Firn and its peers on the same rows, in turn, and compares them."};
-  app.name("firn bench");
-  app.footer(kFooter);
-  app.get_formatter()->column_width(30);
+  std::size_t cache_mib = EngineOptions().cache_bytes / kMebibyte;
+  std::size_t memtable_mib = EngineOptions().memtable_bytes / kMebibyte;
+};
+
+void AddRowOptions(CLI::App& app, BenchOptions& options, RawOptions& raw) {
   app.add_flag("--short", options.is_short, "One repeat of 1 million entries, without LMDB");
   app.add_option("--engines", options.engines, "Which, in which order")->delimiter(',');
   app.add_option("--family", options.families,
                  "Which rows: classic, rocksdb, ycsb, ycsb-1k, daily, open")
       ->delimiter(',');
-  app.add_option("--entries", entries, "Entries of a set of 16 B keys and 100 B values")
+  app.add_option("--entries", raw.entries, "Entries of a set of 16 B keys and 100 B values")
       ->check(CLI::Range(std::uint64_t{100}, kEntriesMax));
-  app.add_option("--set", sets, "ENTRIESxKEY+VALUE, several with commas")->delimiter(',');
+  app.add_option("--set", raw.sets, "ENTRIESxKEY+VALUE, several with commas")->delimiter(',');
   app.add_option("--threads", options.threads, "Of the load; several with commas")
       ->delimiter(',')
       ->check(CLI::Range(1, 64));
@@ -188,10 +157,13 @@ Result<ParsedBenchOptions> ParseBenchOptions(const std::vector<std::string>& arg
   app.add_flag("--growth", options.grows, "The classic rows at 1, 10 and 50 million entries");
   app.add_flag("--larger-than-memory", options.is_larger_than_memory,
                "10 GB in a cgroup of 2 GB; --entries scales all of it down");
-  app.add_option("--cache-mib", cache_mib, "Of each engine, besides memtables")
+}
+
+void AddEngineOptions(CLI::App& app, BenchOptions& options, RawOptions& raw) {
+  app.add_option("--cache-mib", raw.cache_mib, "Of each engine, besides memtables")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  app.add_option("--memtable-mib", memtable_mib, "Of each engine")
+  app.add_option("--memtable-mib", raw.memtable_mib, "Of each engine")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--bloom-bits", options.engine.bloom_bits_per_key, "For each key")
@@ -200,12 +172,65 @@ Result<ParsedBenchOptions> ParseBenchOptions(const std::vector<std::string>& arg
   app.add_flag("--compress", options.engine.compress,
                "Compress tables: LZ4, LevelDB Snappy; values shrink to a half");
   app.add_option("--seed", options.seed, "Of all that is random")->capture_default_str();
+}
+
+void AddFileOptions(CLI::App& app, BenchOptions& options) {
   app.add_option("--data", options.data, "Where, on a disk; in /var/tmp without it");
   app.add_option("--json", options.json, "Write all figures of all runs to this file");
   app.add_option("--html", options.html, "Write a report with plots to this file");
   app.add_option("--markdown", options.markdown, "Write the tables of docs/performance.md");
   app.add_option("--job", options.job)->group("");
   app.add_option("--job-directory", options.job_directory)->group("");
+}
+
+Result<void> Complete(const CLI::App& app, const RawOptions& raw, BenchOptions& options) {
+  options.engine.cache_bytes = raw.cache_mib * kMebibyte;
+  options.engine.memtable_bytes = raw.memtable_mib * kMebibyte;
+  ApplyForm(app, options);
+  FIRN_TRY(CheckNames(options.engines, EngineKinds(), "engine"));
+  FIRN_TRY(CheckNames(options.families, Families(), "family"));
+  if (raw.entries > 0) {
+    options.sets = {{.entries = raw.entries}};
+  }
+  for (const std::string& text : raw.sets) {
+    FIRN_TRY_ASSIGN(const SetForm set, ParseSet(text));
+    options.sets.push_back(set);
+  }
+  if (options.is_larger_than_memory) {
+    ApplyLargerThanMemory(app, options);
+  } else if (options.sets.empty() && options.grows) {
+    options.sets = {{.entries = 1'000'000}, {.entries = 10'000'000}, {.entries = 50'000'000}};
+    SetDefault(app, "--cache-mib", options.engine.cache_bytes, 9216 * kMebibyte);
+  } else if (options.sets.empty()) {
+    options.sets = {{.entries = options.is_short ? 1'000'000U : 5'000'000U}};
+  }
+  if (std::isnan(options.sustained_minutes)) {
+    return Error{ErrorCode::kInvalidArgument, "--minutes: write a number"};
+  }
+  if (options.engine.cache_bytes < options.engine.memtable_bytes) {
+    return Error{ErrorCode::kInvalidArgument, "the cache must be as large as a memtable"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string SetForm::Name() const {
+  return std::to_string(entries) + "x" + std::to_string(key_bytes) + "+" +
+         std::to_string(value_bytes);
+}
+
+Result<ParsedBenchOptions> ParseBenchOptions(const std::vector<std::string>& arguments) {
+  ParsedBenchOptions parsed;
+  BenchOptions& options = parsed.options;
+  RawOptions raw;
+  CLI::App app{"Runs Firn and its peers on the same rows, in turn, and compares them."};
+  app.name("firn bench");
+  app.footer(kFooter);
+  app.get_formatter()->column_width(30);
+  AddRowOptions(app, options, raw);
+  AddEngineOptions(app, options, raw);
+  AddFileOptions(app, options);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
@@ -215,12 +240,7 @@ Result<ParsedBenchOptions> ParseBenchOptions(const std::vector<std::string>& arg
   } catch (const CLI::ParseError& error) {
     return Error{ErrorCode::kInvalidArgument, error.what()};
   }
-  options.engine.cache_bytes = cache_mib * kMebibyte;
-  options.engine.memtable_bytes = memtable_mib * kMebibyte;
-  if (entries > 0) {
-    options.sets = {{.entries = entries}};
-  }
-  FIRN_TRY(Complete(app, sets, options));
+  FIRN_TRY(Complete(app, raw, options));
   return parsed;
 }
 

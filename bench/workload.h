@@ -69,7 +69,6 @@ struct Workload {
   bool fresh = false;           // In a new database.
   bool with_writer = false;     // While a thread of its own overwrites at 2 MB/s.
   std::size_t value_bytes = 0;  // 0: as the set has it.
-  std::string_view what = "";
 };
 
 struct Family {
