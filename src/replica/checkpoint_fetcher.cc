@@ -22,6 +22,7 @@ struct Output {
 
 struct WriteJob {
   FileSystem& files;
+  std::string directory;
   std::string path;
   std::shared_ptr<Output> output;
   std::vector<std::string> parts;
@@ -38,6 +39,7 @@ Result<void> WriteParts(const WriteJob& job) {
   if (job.is_last) {
     FIRN_TRY(job.output->file->Sync());
     FIRN_TRY(job.output->file->Close());
+    FIRN_TRY(job.files.SyncDirectory(job.directory));  // It need not come a second time.
   }
   return {};
 }
@@ -53,7 +55,7 @@ struct CheckpointFetcher::Fetch {
   StateSnapshot state;
   std::uint64_t checkpoint = 0;
   std::uint64_t store = 0;
-  std::string path;
+  std::string path;              // Of the store; empty: there is none yet.
   std::uint64_t idle_ticks = 0;  // Since the last part came.
 
   std::string listing_bytes;
@@ -65,18 +67,29 @@ struct CheckpointFetcher::Fetch {
   std::uint64_t asked = 0;                     // Parts below have been asked for.
   std::uint64_t written = 0;                   // Parts below have been handed to the lane.
   std::map<std::uint64_t, std::string> parts;  // Those that have come, by offset.
-  bool is_ending = false;                      // The lane has its last part.
+  bool is_ending = false;                      // The lane has its last part,
+  bool is_linking = false;                     // or links it to what was kept.
 
-  std::map<std::string, Kept> finished;
+  KeptFiles finished;
   bool is_given_up = false;
 };
 
 CheckpointFetcher::CheckpointFetcher(Setup setup)
     : setup_(std::move(setup)),
       stores_(setup_.first_store),
+      looking_(*setup_.node.environment.scheduler, setup_.wake),
       writing_(*setup_.node.environment.scheduler, setup_.wake),
       preparing_(*setup_.node.environment.scheduler, setup_.wake),
-      removing_(*setup_.node.environment.scheduler, setup_.wake) {}
+      removing_(*setup_.node.environment.scheduler, setup_.wake) {
+  // Where this fails, a store that stands in the way ends a fetch, and is removed with it.
+  if (Result<std::vector<std::uint64_t>> stores = StoresFrom(setup_.node, stores_)) {
+    kept_stores_ = *std::move(stores);
+  }
+  for (const std::uint64_t store : kept_stores_) {
+    stores_ = std::max(stores_, store + 1);
+  }
+  has_looked_ = kept_stores_.empty();
+}
 
 CheckpointFetcher::~CheckpointFetcher() = default;
 
@@ -85,6 +98,7 @@ void CheckpointFetcher::Begin(NodeId from, std::string message, const StateSnaps
   if (!checkpoint || preparing_.is_under_way() || writing_.is_under_way()) {
     return;
   }
+  unneeded_ticks_ = 0;
   if (fetch_) {
     if (fetch_->checkpoint == *checkpoint && fetch_->from == from) {
       fetch_->message = std::move(message);
@@ -96,8 +110,6 @@ void CheckpointFetcher::Begin(NodeId from, std::string message, const StateSnaps
   fetch_->message = std::move(message);
   fetch_->state = state;
   fetch_->checkpoint = *checkpoint;
-  fetch_->store = stores_++;
-  fetch_->path = StorePath(setup_.node, fetch_->store);
   Ask();
 }
 
@@ -173,13 +185,33 @@ void CheckpointFetcher::TakeListing(bool is_whole) {
     return;
   }
   fetch.listing = *std::move(listing);
-  writing_.Start(Lane::kTransfer, [&files = *setup_.node.environment.files, path = fetch.path] {
-    return files.CreateDirectory(path);
+}
+
+// Other files than those of a checkpoint do no harm: nothing asks for them by name, size and mark.
+// A store that cannot be read counts for nothing.
+void CheckpointFetcher::LookForKept() {
+  has_looked_ = true;
+  looking_.Start(Lane::kTransfer, [&node = setup_.node, stores = kept_stores_] {
+    KeptFiles kept;
+    for (const std::uint64_t store : stores) {
+      const std::string path = StorePath(node, store);
+      const Result<std::vector<ListedFile>> listing = ListFiles(*node.environment.files, path);
+      for (const ListedFile& file : listing ? *listing : std::vector<ListedFile>()) {
+        kept[file.name] = {.path = JoinPath(path, file.name), .size = file.size, .mark = file.mark};
+      }
+    }
+    return kept;
   });
 }
 
 void CheckpointFetcher::Tick() {
-  if (!fetch_ || preparing_.is_under_way() || writing_.is_under_way()) {
+  if (!has_looked_) {
+    LookForKept();
+  }
+  if (!fetch_ && !is_busy() && ++unneeded_ticks_ >= setup_.kept_ticks) {
+    ForgetKept();
+  }
+  if (!fetch_ || is_busy()) {
     return;
   }
   ++fetch_->idle_ticks;
@@ -193,6 +225,9 @@ void CheckpointFetcher::Tick() {
 
 std::optional<CheckpointFetcher::Fetched> CheckpointFetcher::Turn() {
   RemoveUnused();
+  if (std::optional<KeptFiles> kept = looking_.Take()) {
+    kept_ = *std::move(kept);
+  }
   if (!fetch_) {
     return std::nullopt;
   }
@@ -200,17 +235,22 @@ std::optional<CheckpointFetcher::Fetched> CheckpointFetcher::Turn() {
     if (*prepared) {
       return Finish(**std::move(prepared));
     }
+    // One of the files is not what its mark says.
     fetch_->finished.clear();
+    ForgetKept();
     GiveUp();
   }
   if (const std::optional<Result<void>> wrote = writing_.Take()) {
     if (!*wrote) {
+      if (fetch_->is_linking) {
+        ForgetKept();
+      }
       GiveUp();
     } else if (fetch_->is_ending) {
       EndFile();
     }
   }
-  if (!writing_.is_under_way() && !preparing_.is_under_way()) {
+  if (has_looked_ && !is_busy()) {
     if (fetch_->is_given_up) {
       Abandon();
     } else if (fetch_->listing) {
@@ -223,6 +263,10 @@ std::optional<CheckpointFetcher::Fetched> CheckpointFetcher::Turn() {
 // No file work is under way.
 void CheckpointFetcher::GoOn() {
   Fetch& fetch = *fetch_;
+  if (fetch.path.empty()) {
+    MakeStore();
+    return;
+  }
   if (!fetch.has_file()) {
     Prepare();
     return;
@@ -233,11 +277,13 @@ void CheckpointFetcher::GoOn() {
   const auto kept = kept_.find(file.name);
   if (kept != kept_.end() && kept->second.size == file.size && kept->second.mark == file.mark) {
     fetch.is_ending = true;
+    fetch.is_linking = true;
     writing_.Start(Lane::kTransfer,
                    [&files, from = kept->second.path, path] { return files.Link(from, path); });
     return;
   }
-  WriteJob job{.files = files, .path = path, .output = fetch.output, .parts = {}};
+  WriteJob job{
+      .files = files, .directory = fetch.path, .path = path, .output = fetch.output, .parts = {}};
   for (auto part = fetch.parts.begin(); part != fetch.parts.end() && part->first == fetch.written;
        part = fetch.parts.erase(part)) {
     fetch.written += part->second.size();
@@ -251,6 +297,14 @@ void CheckpointFetcher::GoOn() {
   Ask();
 }
 
+void CheckpointFetcher::MakeStore() {
+  fetch_->store = stores_++;
+  fetch_->path = StorePath(setup_.node, fetch_->store);
+  writing_.Start(Lane::kTransfer, [&files = *setup_.node.environment.files, path = fetch_->path] {
+    return files.CreateDirectory(path);
+  });
+}
+
 void CheckpointFetcher::EndFile() {
   Fetch& fetch = *fetch_;
   const ListedFile& file = fetch.file();
@@ -262,6 +316,7 @@ void CheckpointFetcher::EndFile() {
   fetch.written = 0;
   fetch.parts.clear();
   fetch.is_ending = false;
+  fetch.is_linking = false;
 }
 
 // The store has to be what the snapshot says, and whole: after the switch there is no way back.
@@ -303,20 +358,22 @@ void CheckpointFetcher::GiveUp() { fetch_->is_given_up = true; }
 void CheckpointFetcher::Abandon() {
   const std::unique_ptr<Fetch> lost = std::move(fetch_);
   Report(lost->from, lost->checkpoint, false);
+  if (lost->path.empty()) {
+    return;
+  }
   if (lost->finished.size() <= kept_.size()) {
     to_remove_.push_back(lost->store);
     return;
   }
   ForgetKept();
   kept_ = std::move(lost->finished);
-  kept_store_ = lost->store;
+  kept_stores_ = {lost->store};
 }
 
 void CheckpointFetcher::ForgetKept() {
-  if (kept_store_) {
-    to_remove_.push_back(*kept_store_);
+  for (const std::uint64_t store : std::exchange(kept_stores_, {})) {
+    to_remove_.push_back(store);
   }
-  kept_store_.reset();
   kept_.clear();
 }
 

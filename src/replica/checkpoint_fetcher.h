@@ -4,7 +4,8 @@
 // ready to take the place of the present one; until then nothing of the node changes and Raft has
 // not seen the message. Parts are asked for in order, several ahead, and again when they do not
 // come; each carries a checksum, and the whole is opened and verified before it counts. Tables that
-// an earlier, unfinished checkpoint brought are not asked for a second time.
+// an earlier, unfinished fetch brought are not asked for a second time, also when the node was
+// started again meanwhile: what lies in stores that nothing refers to is looked through then.
 //
 // One thread, but for the file work, which a lane does.
 #pragma once
@@ -33,6 +34,7 @@ class CheckpointFetcher {
     std::uint64_t first_store = 0;       // Stores are numbered from here.
     std::uint64_t resend_ticks = 10;     // Parts that have not come by then are asked for again.
     std::uint64_t patience_ticks = 200;  // Without any part for so long, it is given up.
+    std::uint64_t kept_ticks = 1'200;    // What a fetch left is removed when none needs it by then.
     std::function<void()> wake;
   };
   // A store that holds the state of the snapshot.
@@ -72,10 +74,16 @@ class CheckpointFetcher {
     std::uint64_t size = 0;
     std::uint32_t mark = 0;
   };
+  using KeptFiles = std::map<std::string, Kept>;  // By name.
 
+  bool is_busy() const {
+    return writing_.is_under_way() || preparing_.is_under_way() || looking_.is_under_way();
+  }
+  void LookForKept();
   void Ask();
   void TakeListing(bool is_whole);
   void GoOn();
+  void MakeStore();
   void EndFile();
   void Prepare();
   Fetched Finish(std::unique_ptr<StateMachine> machine);
@@ -88,10 +96,13 @@ class CheckpointFetcher {
   const Setup setup_;
   std::uint64_t stores_ = 0;
   std::unique_ptr<Fetch> fetch_;
-  // Finished files of a fetch that was given up, by name, and the store they are in.
-  std::map<std::string, Kept> kept_;
-  std::optional<std::uint64_t> kept_store_;
+  // Files that fetches before had brought, and the stores they are in.
+  KeptFiles kept_;
+  std::vector<std::uint64_t> kept_stores_;
+  std::uint64_t unneeded_ticks_ = 0;  // Since a fetch was under way.
+  bool has_looked_ = false;           // At what an earlier life has left.
   std::vector<std::uint64_t> to_remove_;
+  Errand<KeptFiles> looking_;
   Errand<Result<void>> writing_;
   Errand<Result<std::unique_ptr<StateMachine>>> preparing_;
   Errand<Result<void>> removing_;

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/crc32c.h"
 #include "base/propagate.h"
 #include "replica/identity.h"
 
@@ -15,21 +14,6 @@ namespace {
 constexpr std::size_t kQuestionsMax = 64;
 // A checkpoint that nobody needs is kept for so many times the patience with a peer.
 constexpr std::uint64_t kUnusedPatience = 6;
-
-Result<std::string> ReadPart(const ReadableFile& file, std::uint64_t offset, std::uint64_t length) {
-  std::string bytes(length, '\0');
-  std::size_t have = 0;
-  while (have < bytes.size()) {
-    FIRN_TRY_ASSIGN(const std::size_t count,
-                    file.Read(offset + have, std::span(bytes).subspan(have)));
-    if (count == 0) {
-      break;
-    }
-    have += count;
-  }
-  bytes.resize(have);
-  return bytes;
-}
 
 }  // namespace
 
@@ -63,19 +47,11 @@ Result<CheckpointSource::Checkpoint> CheckpointSource::Make(const std::shared_pt
   const std::string path = PathOf(id);
   FIRN_TRY_ASSIGN(const AppliedPoint applied, engine->Checkpoint(path));
   FIRN_TRY_ASSIGN(const ReplicaState state, DecodeReplicaState(applied.state));
-  FIRN_TRY_ASSIGN(const std::vector<std::string> names, setup_.files.List(path));
-  std::vector<ListedFile> listing;
-  for (const std::string& name : names) {
-    FIRN_TRY_ASSIGN(const auto file, setup_.files.OpenReadable(JoinPath(path, name)));
-    FIRN_TRY_ASSIGN(const std::uint64_t size, file->Size());
-    const std::uint64_t marked = std::min(size, kMarkBytes);
-    FIRN_TRY_ASSIGN(const std::string end, ReadPart(*file, size - marked, marked));
-    listing.push_back({.name = name, .size = size, .mark = Crc32c(end)});
-  }
+  FIRN_TRY_ASSIGN(const std::vector<ListedFile> listing, ListFiles(setup_.files, path));
   std::string bytes = Encode(listing);
   if (bytes.size() > kListingBytesMax) {
     return Error{ErrorCode::kUnsupported,
-                 path + ": too many files for one listing: " + std::to_string(names.size())};
+                 path + ": too many files for one listing: " + std::to_string(listing.size())};
   }
   return Checkpoint{.id = id,
                     .state = {.index = state.index,

@@ -2,6 +2,8 @@
 #include "replica/node_directory.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <utility>
 
 #include "base/propagate.h"
@@ -15,6 +17,18 @@ constexpr std::string_view kLogFolder = "raft";
 constexpr std::uint64_t kFirstStore = 1;
 
 std::string LogOf(const NodeSetup& setup) { return JoinPath(setup.directory, kLogFolder); }
+
+// Nothing when it is no name of a store.
+std::optional<std::uint64_t> StoreNumber(std::string_view name) {
+  if (!name.starts_with(kStorePrefix)) {
+    return std::nullopt;
+  }
+  name.remove_prefix(kStorePrefix.size());
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  return error == std::errc() && end == name.data() + name.size() ? std::optional(number)
+                                                                  : std::nullopt;
+}
 
 bool IsStoreOrCheckpoint(std::string_view name) {
   return name.starts_with(kStorePrefix) || name.starts_with(kCheckpointPrefix);
@@ -53,9 +67,9 @@ Result<void> RemoveLeftOvers(const NodeSetup& setup, std::uint64_t store) {
   FileSystem& files = *setup.environment.files;
   FIRN_TRY_ASSIGN(const auto names, files.List(setup.directory));
   for (const std::string& name : names) {
-    const std::string path = JoinPath(setup.directory, name);
-    if (IsStoreOrCheckpoint(name) && path != StorePath(setup, store)) {
-      FIRN_TRY(RemoveFolder(files, path));
+    const bool may_serve = StoreNumber(name).value_or(0) >= store;
+    if (IsStoreOrCheckpoint(name) && !may_serve) {
+      FIRN_TRY(RemoveFolder(files, JoinPath(setup.directory, name)));
     }
   }
   return {};
@@ -123,6 +137,17 @@ Result<void> MarkDurability(const NodeSetup& setup) {
 
 std::string StorePath(const NodeSetup& setup, std::uint64_t number) {
   return JoinPath(setup.directory, std::string(kStorePrefix) + std::to_string(number));
+}
+
+Result<std::vector<std::uint64_t>> StoresFrom(const NodeSetup& setup, std::uint64_t first) {
+  FIRN_TRY_ASSIGN(const auto names, setup.environment.files->List(setup.directory));
+  std::vector<std::uint64_t> numbers;
+  for (const std::string& name : names) {
+    if (const auto number = StoreNumber(name); number && *number >= first) {
+      numbers.push_back(*number);
+    }
+  }
+  return numbers;
 }
 
 Result<void> RemoveFolder(FileSystem& files, const std::string& path) {

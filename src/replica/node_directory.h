@@ -7,12 +7,15 @@
 // A state snapshot brings a whole store, which is built beside the present one under the next
 // number (store-2/, …). Which one counts stands in VOTE, with the term and the vote: one write of a
 // slot switches the store, the hard state and, since the log is begun anew where it does not
-// continue the store, the log. Other stores and the checkpoints that peers were given
-// (checkpoint-…/) are removed when the node is opened.
+// continue the store, the log. Older stores and the checkpoints that peers were given
+// (checkpoint-…/) are removed when the node is opened. A newer one is what a fetch had brought when
+// the node ended, and is left to the next fetch (checkpoint_fetcher.h).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "firn/options.h"
 #include "firn/result.h"
@@ -64,6 +67,8 @@ Result<NodeParts> OpenNode(const NodeSetup& setup);
 Result<void> CloseNode(const NodeSetup& setup, NodeParts& parts);
 
 std::string StorePath(const NodeSetup& setup, std::uint64_t number);
+// Numbers of the stores that are there, from `first` on. kIo.
+Result<std::vector<std::uint64_t>> StoresFrom(const NodeSetup& setup, std::uint64_t first);
 // The store that is there. kCorruption when it has no state of a replica, or none that fits it.
 Result<std::unique_ptr<StateMachine>> OpenStore(const NodeSetup& setup, std::uint64_t number);
 

@@ -64,6 +64,7 @@ class TestReplica {
   bool disk_is_stuck = false;
   unsigned disk_idle = 0;  // Besides the weather's.
   std::vector<std::string> Listing() { return memory_->List(kNodeDirectory).value(); }
+  MemoryFileSystem& disk() { return *memory_; }  // Also while it is down.
   std::size_t segment_count() { return memory_->List("/node/raft").value().size() - 1; }  // VOTE.
   FaultyFileSystem& files() { return *files_; }
   NodeId id() const { return setup_.id; }
@@ -207,6 +208,8 @@ class TestCluster {
   std::uint64_t now() const { return now_; }  // In steps.
   Random& random() { return random_; }
 
+  std::uint64_t chunks() const { return chunks_; }  // Parts of checkpoints that arrived.
+
   // The leader of the newest term among the nodes that are up, or null.
   TestReplica* Leader() {
     TestReplica* leader = nullptr;
@@ -336,6 +339,7 @@ class TestCluster {
         NoteUnreachable(letter);
         continue;
       }
+      chunks_ += letter.message.kind == PeerMessageKind::kChunk ? 1 : 0;
       to->second->driver().Receive(letter.from, letter.message.kind, letter.message.bytes);
       Turn(*to->second);
     }
@@ -366,6 +370,7 @@ class TestCluster {
   std::map<Term, NodeId> leaders_;
   std::map<LogIndex, std::uint64_t> checksums_;
   std::uint64_t now_ = 0;
+  std::uint64_t chunks_ = 0;
   std::map<NodeId, std::unique_ptr<TestReplica>> nodes_;  // Last: they send as they end.
 };
 

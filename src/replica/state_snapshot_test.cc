@@ -213,6 +213,101 @@ TEST(StateSnapshot, CrashesAtAnyMomentOfAnInstallationAreSafe) {
   }
 }
 
+void FlipByte(FileSystem& disk, const std::string& path, std::size_t at) {
+  std::string bytes = ReadWholeFile(disk, path).value();
+  ASSERT_LT(at, bytes.size());
+  bytes[at] = static_cast<char>(~bytes[at]);
+  disk.Delete(path).value();
+  disk.CreateAppendable(path).value()->Append(bytes).value();
+}
+
+// A node is away until only the whole store helps, and ends once 20 parts of it have come. How many
+// come until it has caught up.
+class ResumedFetch : public testing::Test {
+ protected:
+  ResumedFetch() {
+    cluster_.world.isolated = {away_.id()};
+    cluster_.Fill(600, 1000, "new");
+    cluster_.world.isolated.clear();
+  }
+  std::uint64_t PartsUntilCaughtUp(const std::function<void()>& in_the_middle) {
+    EXPECT_TRUE(cluster_.world.StepUntil([&] { return cluster_.world.chunks() >= kBefore; }));
+    in_the_middle();
+    cluster_.ExpectSame(away_.id().value);
+    EXPECT_EQ(away_.installs(), 1u);
+    EXPECT_TRUE(cluster_.world.StepUntil([&] { return Stores().size() == 1; }));
+    return cluster_.world.chunks();
+  }
+  std::vector<std::string> Stores() {
+    std::vector<std::string> names = away_.Listing();
+    std::erase_if(names, [](const auto& name) { return !name.starts_with("store-"); });
+    return names;
+  }
+  // Of an undisturbed fetch of the same.
+  static std::uint64_t PartsOfAll() {
+    Cluster other(3);
+    TestReplica& away = other.world.node(other.leader().id().value % 3 + 1);
+    other.world.isolated = {away.id()};
+    other.Fill(600, 1000, "new");
+    other.world.isolated.clear();
+    other.ExpectSame(away.id().value);
+    return other.world.chunks();
+  }
+  static constexpr std::uint64_t kBefore = 20;
+
+  Cluster cluster_{3};
+  TestReplica& away_ = cluster_.world.node(cluster_.leader().id().value % 3 + 1);
+};
+
+TEST_F(ResumedFetch, OverAKillFilesThatAreThereAreNotFetchedAgain) {
+  const std::uint64_t parts = PartsUntilCaughtUp([&] {
+    away_.Kill();
+    away_.Start();
+  });
+  EXPECT_GE(PartsOfAll(), 2 * kBefore);
+  EXPECT_LE(parts, PartsOfAll() + kBefore / 2);
+}
+
+TEST_F(ResumedFetch, OverALossOfPowerFilesThatAreThereAreNotFetchedAgain) {
+  const std::uint64_t parts = PartsUntilCaughtUp([&] {
+    away_.LosePower(cluster_.world.random());
+    away_.Start();
+  });
+  EXPECT_LE(parts, PartsOfAll() + kBefore / 2);
+}
+
+// Its mark does not show it: the store that it is put into is verified.
+TEST_F(ResumedFetch, AFileThatWasDamagedMeanwhileIsNotUsed) {
+  const std::uint64_t parts = PartsUntilCaughtUp([&] {
+    away_.Kill();
+    const std::vector<std::string> stores = Stores();
+    ASSERT_EQ(stores.size(), 2u);
+    const std::string path = "/node/" + stores.back();
+    for (const std::string& name : away_.disk().List(path).value()) {
+      if (name.ends_with(".sst")) {
+        FlipByte(away_.disk(), JoinPath(path, name), 100);
+      }
+    }
+    away_.Start();
+  });
+  EXPECT_GT(parts, PartsOfAll() + kBefore / 2) << "all of it was fetched again";
+}
+
+TEST(StateSnapshot, WhatNoFetchNeedsIsRemovedAfterAWhile) {
+  Cluster cluster(3);
+  TestReplica& node = cluster.world.node(1);
+  node.Kill();
+  node.disk().CreateDirectory("/node/store-7").value();
+  node.disk().CreateAppendable("/node/store-7/L0_001.sst").value();
+  node.Start();
+  const auto is_there = [&] {
+    const std::vector<std::string> names = node.Listing();
+    return std::ranges::find(names, "store-7") != names.end();
+  };
+  EXPECT_TRUE(is_there());
+  EXPECT_TRUE(cluster.world.StepUntil([&] { return !is_there(); }, 10'000));
+}
+
 TEST(StateSnapshot, ALeaderThatGoesInTheMiddleStrandsNobody) {
   Cluster cluster(3);
   const std::uint64_t first = cluster.leader().id().value;

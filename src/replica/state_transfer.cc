@@ -3,8 +3,12 @@
 // The layouts are in docs/protocol/peer.md, "Checkpoints".
 #include "replica/state_transfer.h"
 
+#include <algorithm>
+#include <span>
+
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/propagate.h"
 
 namespace firn {
 namespace {
@@ -68,6 +72,34 @@ Result<std::vector<ListedFile>> DecodeListing(std::string_view bytes) {
     return Malformed("listing of a checkpoint", bytes);
   }
   return listing;
+}
+
+Result<std::vector<ListedFile>> ListFiles(FileSystem& files, const std::string& directory) {
+  FIRN_TRY_ASSIGN(const std::vector<std::string> names, files.List(directory));
+  std::vector<ListedFile> listing;
+  for (const std::string& name : names) {
+    FIRN_TRY_ASSIGN(const auto file, files.OpenReadable(JoinPath(directory, name)));
+    FIRN_TRY_ASSIGN(const std::uint64_t size, file->Size());
+    const std::uint64_t marked = std::min(size, kMarkBytes);
+    FIRN_TRY_ASSIGN(const std::string end, ReadPart(*file, size - marked, marked));
+    listing.push_back({.name = name, .size = size, .mark = Crc32c(end)});
+  }
+  return listing;
+}
+
+Result<std::string> ReadPart(const ReadableFile& file, std::uint64_t offset, std::uint64_t length) {
+  std::string bytes(length, '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    FIRN_TRY_ASSIGN(const std::size_t count,
+                    file.Read(offset + have, std::span(bytes).subspan(have)));
+    if (count == 0) {
+      break;
+    }
+    have += count;
+  }
+  bytes.resize(have);
+  return bytes;
 }
 
 std::string Encode(const FetchRequest& request) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "firn/result.h"
+#include "io/file_system.h"
 
 namespace firn {
 
@@ -31,6 +32,11 @@ struct ListedFile {
 std::string Encode(const std::vector<ListedFile>& listing);
 // kCorruption; also for names that are not of one file in a directory.
 Result<std::vector<ListedFile>> DecodeListing(std::string_view bytes);
+
+// The files that are in a directory. kIo.
+Result<std::vector<ListedFile>> ListFiles(FileSystem& files, const std::string& directory);
+// At most `length` bytes from the offset on: fewer where the file ends. kIo.
+Result<std::string> ReadPart(const ReadableFile& file, std::uint64_t offset, std::uint64_t length);
 
 // Asks for bytes of a file, or, without a name, of the listing.
 struct FetchRequest {
