@@ -31,6 +31,12 @@ std::string N(double value) {
   return text;
 }
 
+std::string Mark(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 std::string Text(double x, double y, const std::string& more, const std::string& text) {
   return "<text x=\"" + N(x) + "\" y=\"" + N(y) + "\" " + more + ">" + Escaped(text) + "</text>\n";
 }
@@ -173,10 +179,10 @@ std::string Draw(const LinePlot& plot) {
   for (const double mark : up.Marks()) {
     svg += "<line x1=\"" + N(kLineLeft) + "\" x2=\"" + N(kWidth - 20) + "\" y1=\"" + N(y_of(mark)) +
            "\" y2=\"" + N(y_of(mark)) + "\" class=\"grid\"/>\n" +
-           Text(kLineLeft - 6, y_of(mark) + 4, "class=\"label\"", Rounded(mark));
+           Text(kLineLeft - 6, y_of(mark) + 4, "class=\"label\"", Mark(mark));
   }
   for (const double mark : across.Marks()) {
-    svg += Text(x_of(mark), kTop + kLineHeight + 18, "text-anchor=\"middle\"", Rounded(mark));
+    svg += Text(x_of(mark), kTop + kLineHeight + 18, "text-anchor=\"middle\"", Mark(mark));
   }
   svg += Text(kWidth / 2, kTop + kLineHeight + 38, "text-anchor=\"middle\"", plot.x_label);
   for (std::size_t i = 0; i < plot.series.size(); ++i) {
