@@ -44,69 +44,107 @@ void DescribeMember(const MemberStatus& member, const ReplicaStatus& status,
   described.set_gets_snapshot(member.gets_snapshot);
 }
 
-class ChangeCall final : public UnaryCall {
+// What a request asks for, and what is told once the change is applied.
+MembershipDemand Demanded(const v1::AddMemberRequest& request, const Limits& limits) {
+  return DemandOf(request, limits);
+}
+template <typename Request>
+MembershipDemand Demanded(const Request& request, const Limits&) {
+  return DemandOf(request);
+}
+
+template <typename Request, typename Response>
+void DescribeChange(const Replica&, NodeId, const Request&, Response&) {}
+
+// The status may be a moment older than the change.
+void DescribeChange(const Replica& replica, NodeId added, const v1::AddMemberRequest& request,
+                    v1::AddMemberResponse& response) {
+  const ReplicaStatus status = replica.Status();
+  response.set_cluster_id(replica.identity().cluster);
+  response.set_node_id(added.value);
+  for (const MemberStatus& member : status.members) {
+    DescribeMember(member, status, *response.add_members());
+  }
+  if (FindMember(status, added) == nullptr) {
+    v1::Member& member = *response.add_members();
+    member.set_node_id(added.value);
+    member.set_is_learner(true);
+    member.set_peer_address(request.peer_address());
+    member.set_client_address(request.client_address());
+    member.set_directory_id(request.directory_id());
+  }
+}
+
+// Whether the change would take the leadership away from the node that is to make it.
+bool RemovesLeader(const MembershipRequest& request, const ReplicaStatus& status, NodeId self) {
+  const auto voters = std::ranges::count(status.members, false, &MemberStatus::is_learner);
+  return request.kind == MembershipRequest::Kind::kRemove && request.node == self &&
+         status.raft.role == RaftRole::kLeader && voters > 1;
+}
+
+template <typename Request, typename Response>
+class ChangeCall final : public TypedCall<Request, Response> {
  public:
-  // Fills the response once the change is applied.
-  using Answer = std::function<void(NodeId)>;
+  using TypedCall<Request, Response>::TypedCall;
 
-  ChangeCall(const Call& call, Answer answer) : UnaryCall(call), answer_(std::move(answer)) {}
-
-  void Begin(MembershipRequest request) {
-    if (node_.draining.load(std::memory_order_relaxed)) {
-      return Refuse(Draining());
+ private:
+  void Begin() override {
+    const ServingNode& node = this->node_;
+    const MembershipDemand demand = Demanded(this->request_, node.limits);
+    if (const auto* refusal = std::get_if<Refusal>(&demand)) {
+      return this->Refuse(*refusal);
     }
-    request_ = std::move(request);
-    if (request_.kind == MembershipRequest::Kind::kRemove && request_.node == node_.id()) {
-      const ReplicaStatus status = node_.replica.Status();
-      const auto voters =
-          std::count_if(status.members.begin(), status.members.end(),
-                        [](const MemberStatus& member) { return !member.is_learner; });
-      if (status.raft.role == RaftRole::kLeader && voters > 1) {
-        return HandOver();
-      }
+    if (this->IsDraining()) {
+      return this->Refuse(Draining());
     }
-    node_.replica.ChangeMembership(request_, [this](const MembershipReply& reply) {
+    const auto& request = std::get<MembershipRequest>(demand);
+    if (RemovesLeader(request, node.replica.Status(), node.id())) {
+      return HandOver();
+    }
+    node.replica.ChangeMembership(request, [this](const MembershipReply& reply) {
       reply_ = reply;
-      node_.workers.Post([this] { End(); });
+      this->loop().Post([this] { End(); });
     });
   }
 
- private:
   // The leader that is to go names the new one, which is to be asked again.
   void HandOver() {
-    node_.status_watch.Await(
+    const ServingNode& node = this->node_;
+    Replica& replica = node.replica;
+    node.status_watch.Await(
         {.holds =
-             [self = node_.id()](const ReplicaStatus& status) {
+             [self = node.id()](const ReplicaStatus& status) {
                return status.raft.leader != self && status.raft.leader.value != 0;
              },
          .limit = kTransferMax,
          .done =
              [this](bool, const ReplicaStatus&) {
-               node_.workers.Post([this] { Refuse(Fate::kNotLeader, Asked::kMembership); });
+               this->loop().Post([this] { this->Refuse(Fate::kNotLeader, Asked::kMembership); });
              }});
-    node_.replica.TransferLeadership({});
+    replica.TransferLeadership({});
   }
 
   void End() {
+    const Replica& replica = this->node_.replica;
     if (reply_.fate != Fate::kDone) {
-      return Refuse(
-          RefusalOf(reply_.fate, Asked::kMembership, LeaderOf(node_.replica), reply_.reason));
+      return this->Refuse(
+          RefusalOf(reply_.fate, Asked::kMembership, LeaderOf(replica), reply_.reason));
     }
-    answer_(reply_.node);
-    Succeed();
+    DescribeChange(replica, reply_.node, this->request_, this->response_);
+    this->Succeed();
   }
 
-  const Answer answer_;
-  MembershipRequest request_;
   MembershipReply reply_;
 };
 
-class TransferCall final : public UnaryCall {
+class TransferCall final
+    : public TypedCall<v1::TransferLeadershipRequest, v1::TransferLeadershipResponse> {
  public:
-  TransferCall(const Call& call, NodeId to, v1::TransferLeadershipResponse& response)
-      : UnaryCall(call), to_(to), response_(response) {}
+  using TypedCall::TypedCall;
 
-  void Begin() {
+ private:
+  void Begin() override {
+    to_ = {request_.node_id()};
     const ReplicaStatus status = node_.replica.Status();
     if (status.raft.role != RaftRole::kLeader) {
       return Refuse(Fate::kNotLeader, Asked::kMembership);
@@ -118,8 +156,10 @@ class TransferCall final : public UnaryCall {
       response_.set_leader_id(to_.value);
       return Succeed();
     }
+    Replica& replica = node_.replica;
+    const NodeId to = to_;
     node_.status_watch.Await({.holds =
-                                  [to = to_, self = node_.id()](const ReplicaStatus& now) {
+                                  [to, self = node_.id()](const ReplicaStatus& now) {
                                     const NodeId leader = now.raft.leader;
                                     return leader.value != 0 && leader != self &&
                                            (to.value == 0 || leader == to);
@@ -128,18 +168,17 @@ class TransferCall final : public UnaryCall {
                               .done =
                                   [this](bool holds, const ReplicaStatus& now) {
                                     leader_ = holds ? now.raft.leader : NodeId{};
-                                    node_.workers.Post([this] { End(); });
+                                    loop().Post([this] { End(); });
                                   }});
-    node_.replica.TransferLeadership(to_);
+    replica.TransferLeadership(to);
   }
 
- private:
   // Raft is silent about a transfer to somebody who cannot lead.
   std::optional<Refusal> Check(const ReplicaStatus& status) const {
     const auto may_lead = [this](const MemberStatus& member) {
       return !member.is_learner && (to_.value == 0 ? member.id != node_.id() : member.id == to_);
     };
-    if (std::any_of(status.members.begin(), status.members.end(), may_lead)) {
+    if (std::ranges::any_of(status.members, may_lead)) {
       return std::nullopt;
     }
     return RefusalOf(Fate::kRefused, Asked::kMembership, {},
@@ -159,98 +198,43 @@ class TransferCall final : public UnaryCall {
     Succeed();
   }
 
-  const NodeId to_;
-  v1::TransferLeadershipResponse& response_;
+  NodeId to_;
   NodeId leader_;
 };
 
-class ClusterService final : public v1::ClusterService::CallbackService {
- public:
-  ClusterService(const ServingNode& node, NodeFacts facts)
-      : node_(node), facts_(std::move(facts)) {}
-
-  grpc::ServerUnaryReactor* GetStatus(grpc::CallbackServerContext* context,
-                                      const v1::GetStatusRequest*,
-                                      v1::GetStatusResponse* response) override {
-    return TaskCall::Run(
-        {node_, *context, Method::kGetStatus}, [this, response]() -> std::optional<Refusal> {
-          server::Describe(node_.replica.Status(), node_.replica.identity(), *response);
-          response->set_version(facts_.version);
-          response->set_durability(facts_.durability);
-          const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(
-              facts_.clock.Now() - facts_.started);
-          response->set_uptime_ms(static_cast<std::uint64_t>(uptime.count()));
-          return std::nullopt;
-        });
-  }
-
-  grpc::ServerUnaryReactor* AddMember(grpc::CallbackServerContext* context,
-                                      const v1::AddMemberRequest* request,
-                                      v1::AddMemberResponse* response) override {
-    return Change(
-        {node_, *context, Method::kAddMember}, DemandOf(*request, node_.limits),
-        [this, request, response](NodeId added) { DescribeAdded(added, *request, *response); });
-  }
-
-  grpc::ServerUnaryReactor* PromoteMember(grpc::CallbackServerContext* context,
-                                          const v1::PromoteMemberRequest* request,
-                                          v1::PromoteMemberResponse*) override {
-    return Change({node_, *context, Method::kPromoteMember}, DemandOf(*request), [](NodeId) {});
-  }
-
-  grpc::ServerUnaryReactor* RemoveMember(grpc::CallbackServerContext* context,
-                                         const v1::RemoveMemberRequest* request,
-                                         v1::RemoveMemberResponse*) override {
-    return Change({node_, *context, Method::kRemoveMember}, DemandOf(*request), [](NodeId) {});
-  }
-
-  grpc::ServerUnaryReactor* TransferLeadership(grpc::CallbackServerContext* context,
-                                               const v1::TransferLeadershipRequest* request,
-                                               v1::TransferLeadershipResponse* response) override {
-    auto* call = new TransferCall({node_, *context, Method::kTransferLeadership},
-                                  {request->node_id()}, *response);
-    call->Begin();
-    return call;
-  }
-
- private:
-  static grpc::ServerUnaryReactor* Change(const UnaryCall::Call& call, MembershipDemand demand,
-                                          ChangeCall::Answer answer) {
-    if (const auto* refusal = std::get_if<Refusal>(&demand)) {
-      return TaskCall::RefuseAtOnce(call, *refusal);
-    }
-    auto* change = new ChangeCall(call, std::move(answer));
-    change->Begin(std::move(std::get<MembershipRequest>(demand)));
-    return change;
-  }
-
-  // The status may be a moment older than the change.
-  void DescribeAdded(NodeId added, const v1::AddMemberRequest& request,
-                     v1::AddMemberResponse& response) const {
-    const ReplicaStatus status = node_.replica.Status();
-    response.set_cluster_id(node_.replica.identity().cluster);
-    response.set_node_id(added.value);
-    for (const MemberStatus& member : status.members) {
-      DescribeMember(member, status, *response.add_members());
-    }
-    if (FindMember(status, added) == nullptr) {
-      v1::Member& member = *response.add_members();
-      member.set_node_id(added.value);
-      member.set_is_learner(true);
-      member.set_peer_address(request.peer_address());
-      member.set_client_address(request.client_address());
-      member.set_directory_id(request.directory_id());
-    }
-  }
-
-  const ServingNode& node_;
-  const NodeFacts facts_;
-};
+void DescribeNode(const Replica& replica, const NodeFacts& facts, v1::GetStatusResponse& response) {
+  server::Describe(replica.Status(), replica.identity(), response);
+  response.set_version(facts.version);
+  response.set_durability(facts.durability);
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::milliseconds>(facts.clock.Now() - facts.started);
+  response.set_uptime_ms(static_cast<std::uint64_t>(uptime.count()));
+}
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeClusterService(const ServingNode& node, NodeFacts facts) {
-  return std::make_unique<ClusterService>(node, std::move(facts));
+CallService MakeClusterService(const ServingNode& node, const NodeFacts& facts) {
+  using Cluster = v1::ClusterService::AsyncService;
+  constexpr std::size_t kAhead = 2;
+  const auto kind = [&node](Method method) { return UnaryCall::Kind{node, method}; };
+  using StatusCall = TaskCall<v1::GetStatusRequest, v1::GetStatusResponse>;
+  using AddCall = ChangeCall<v1::AddMemberRequest, v1::AddMemberResponse>;
+  using PromoteCall = ChangeCall<v1::PromoteMemberRequest, v1::PromoteMemberResponse>;
+  using RemoveCall = ChangeCall<v1::RemoveMemberRequest, v1::RemoveMemberResponse>;
+  const StatusCall::Task describe = [&node, facts](const auto&, auto& response) {
+    DescribeNode(node.replica, facts, response);
+    return std::optional<Refusal>();
+  };
+  CallServiceBuilder<Cluster> service;
+  service
+      .Add<StatusCall>(&Cluster::RequestGetStatus, kAhead, kind(Method::kGetStatus),
+                       StatusCall::Length::kShort, describe)
+      .Add<AddCall>(&Cluster::RequestAddMember, kAhead, kind(Method::kAddMember))
+      .Add<PromoteCall>(&Cluster::RequestPromoteMember, kAhead, kind(Method::kPromoteMember))
+      .Add<RemoveCall>(&Cluster::RequestRemoveMember, kAhead, kind(Method::kRemoveMember))
+      .Add<TransferCall>(&Cluster::RequestTransferLeadership, kAhead,
+                         kind(Method::kTransferLeadership));
+  return service.Build();
 }
 
 void Describe(const ReplicaStatus& status, const Identity& identity,

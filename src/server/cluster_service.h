@@ -4,15 +4,11 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <string>
 
 #include "firn/v1/cluster.pb.h"
+#include "server/call_service.h"
 #include "server/serving_node.h"
-
-namespace grpc {
-class Service;
-}
 
 namespace firn::server {
 
@@ -25,7 +21,7 @@ struct NodeFacts {
 };
 
 // `node` outlives the service.
-std::unique_ptr<grpc::Service> MakeClusterService(const ServingNode& node, NodeFacts facts);
+CallService MakeClusterService(const ServingNode& node, const NodeFacts& facts);
 
 void Describe(const ReplicaStatus& status, const Identity& identity,
               v1::GetStatusResponse& response);

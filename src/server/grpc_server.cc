@@ -3,7 +3,6 @@
 
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
@@ -39,7 +38,6 @@ int Count(milliseconds duration) { return static_cast<int>(duration.count()); }
 void SetUpOnce(bool reflection) {
   static std::once_flag process_once;
   std::call_once(process_once, [] {
-    grpc::EnableDefaultHealthCheckService(true);
     // Debian's Abseil records the order of all locks that gRPC takes: a twentieth of a leader.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   });
@@ -113,75 +111,86 @@ Result<std::shared_ptr<grpc::ServerCredentials>> CredentialsOf(const TlsFiles& t
 
 struct GrpcServer::Wire {
   std::unique_ptr<Acceptor> acceptor;
+  std::vector<std::unique_ptr<CallLoop>> loops;
   std::unique_ptr<grpc::Server> server;
 };
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::Start(Setup setup) {
   SetUpOnce(setup.reflection);
-  FIRN_TRY_ASSIGN(const std::shared_ptr<grpc::ServerCredentials> credentials,
-                  CredentialsOf(setup.tls, setup.client_certificates));
-  grpc::ServerBuilder builder;
-  LimitConnections(setup.limits, builder);
-  auto wire = std::make_unique<Wire>();
-  wire->acceptor = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
-  for (const std::unique_ptr<grpc::Service>& service : setup.services) {
-    builder.RegisterService(service.get());
-  }
-  wire->server = builder.BuildAndStart();
-  if (!wire->server) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "start gRPC for " + setup.listener->address() +
-                     ": refused; check the certificate and its key in " + setup.tls.certificate};
-  }
-  const Clock& clock = setup.clock;
-  const auto connections_max = static_cast<std::size_t>(setup.limits.connections_max);
-  std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(setup), std::move(wire)));
-  server->SetServing(false);
-  server->StartListening(clock, connections_max);
+  std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(setup)));
+  FIRN_TRY(server->Build());
+  server->StartLoops();
+  server->StartListening();
   return server;
 }
 
-GrpcServer::GrpcServer(Setup setup, std::unique_ptr<Wire> wire)
-    : services_(std::move(setup.services)),
-      listener_(std::move(setup.listener)),
-      wire_(std::move(wire)) {}
+GrpcServer::GrpcServer(Setup setup)
+    : setup_(std::move(setup)),
+      health_({"firn.v1.KVService", "firn.v1.StorageService", "firn.v1.ClusterService"}),
+      wire_(std::make_unique<Wire>()) {
+  setup_.services.push_back(MakeHealthService(health_));
+}
 
+// The loops outlive the server, which goes on in them until its last call has ended.
 GrpcServer::~GrpcServer() {
   StopAccepting();
-  Shutdown(milliseconds(0));
+  if (wire_->server) {
+    Shutdown(milliseconds(0));
+  }
+  wire_->loops.clear();
 }
 
-void GrpcServer::StartListening(const Clock& clock, std::size_t connections_max) {
-  listener_->Start({.clock = clock,
-                    .open_max = connections_max,
-                    .take = [this](int listener, posix::Descriptor connection) {
-                      Acceptor::NewConnectionParameters parameters;
-                      parameters.listener_fd = listener;
-                      parameters.fd = connection.Release();
-                      wire_->acceptor->HandleNewConnection(&parameters);
-                    }});
+Result<void> GrpcServer::Build() {
+  FIRN_TRY_ASSIGN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                  CredentialsOf(setup_.tls, setup_.client_certificates));
+  grpc::ServerBuilder builder;
+  LimitConnections(setup_.limits, builder);
+  wire_->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  for (const CallService& service : setup_.services) {
+    builder.RegisterService(service.service.get());
+  }
+  for (std::size_t i = 0; i < setup_.loops; ++i) {
+    wire_->loops.push_back(std::make_unique<CallLoop>(builder.AddCompletionQueue(), connections_));
+  }
+  wire_->server = builder.BuildAndStart();
+  if (!wire_->server) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "start gRPC for " + address() +
+                     ": refused; check the certificate and its key in " + setup_.tls.certificate};
+  }
+  return {};
 }
 
-void GrpcServer::SetServing(bool serving) {
-  if (grpc::HealthCheckServiceInterface* health = wire_->server->GetHealthCheckService()) {
-    for (const char* service :
-         {"", "firn.v1.KVService", "firn.v1.StorageService", "firn.v1.ClusterService"}) {
-      health->SetServingStatus(service, serving);
+void GrpcServer::StartLoops() {
+  for (const std::unique_ptr<CallLoop>& loop : wire_->loops) {
+    for (const CallService& service : setup_.services) {
+      for (const std::unique_ptr<CallSource>& method : service.methods) {
+        method->AskAhead(*loop);
+      }
     }
+    loop->Start();
   }
 }
 
-void GrpcServer::StopAccepting() { listener_->Stop(); }
+void GrpcServer::StartListening() {
+  setup_.listener->Start({.clock = setup_.clock,
+                          .open_max = static_cast<std::size_t>(setup_.limits.connections_max),
+                          .take = [this](int listener, posix::Descriptor connection) {
+                            connections_.Add(connection.get());
+                            Acceptor::NewConnectionParameters parameters;
+                            parameters.listener_fd = listener;
+                            parameters.fd = connection.Release();
+                            wire_->acceptor->HandleNewConnection(&parameters);
+                          }});
+}
+
+void GrpcServer::StopAccepting() { setup_.listener->Stop(); }
 
 void GrpcServer::Shutdown(milliseconds drain) {
   const gpr_timespec deadline =
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(drain.count(), GPR_TIMESPAN));
   wire_->server->Shutdown(deadline);
-}
-
-std::shared_ptr<grpc::Channel> GrpcServer::InProcessChannel() {
-  return wire_->server->InProcessChannel({});
 }
 
 }  // namespace firn::server

@@ -4,8 +4,6 @@
 // connections that ClientListener hands in. The rest of the server need not include gRPC for it.
 #pragma once
 
-#include <grpcpp/impl/service_type.h>
-
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -14,13 +12,12 @@
 
 #include "base/clock.h"
 #include "firn/result.h"
+#include "server/call_service.h"
 #include "server/client_listener.h"
 #include "server/config.h"
+#include "server/connection_table.h"
+#include "server/health_service.h"
 #include "server/limits.h"
-
-namespace grpc {
-class Channel;
-}
 
 namespace firn::server {
 
@@ -28,7 +25,8 @@ class GrpcServer {
  public:
   struct Setup {
     std::unique_ptr<ClientListener> listener;  // Bound, not started.
-    std::vector<std::unique_ptr<grpc::Service>> services;
+    std::vector<CallService> services;
+    std::size_t loops = 1;  // Threads that read requests and answer them.
     Limits limits;
     TlsFiles tls;
     ClientCertificates client_certificates = ClientCertificates::kIgnored;
@@ -43,26 +41,29 @@ class GrpcServer {
   GrpcServer& operator=(const GrpcServer&) = delete;
 
   // What health says of the server and of each service.
-  void SetServing(bool serving);
+  void SetServing(bool serving) { health_.SetServing(serving); }
   // Takes no connections any more. Those that there are go on.
   void StopAccepting();
   // Refuses new requests, waits for those under way and cancels what is left after `drain`. Blocks
   // until the last has ended, which may take as long as a disk takes.
   void Shutdown(std::chrono::milliseconds drain);
 
-  const std::string& address() const { return listener_->address(); }
-  ClientListener::Statistics GetListenerStatistics() const { return listener_->GetStatistics(); }
-  // To talk to it without a socket.
-  std::shared_ptr<grpc::Channel> InProcessChannel();
+  const std::string& address() const { return setup_.listener->address(); }
+  ClientListener::Statistics GetListenerStatistics() const {
+    return setup_.listener->GetStatistics();
+  }
 
  private:
   struct Wire;  // What is gRPC's.
 
-  GrpcServer(Setup setup, std::unique_ptr<Wire> wire);
-  void StartListening(const Clock& clock, std::size_t connections_max);
+  explicit GrpcServer(Setup setup);
+  Result<void> Build();
+  void StartLoops();
+  void StartListening();
 
-  const std::vector<std::unique_ptr<grpc::Service>> services_;
-  const std::unique_ptr<ClientListener> listener_;
+  Setup setup_;
+  HealthBoard health_;
+  ConnectionTable connections_;
   const std::unique_ptr<Wire> wire_;
 };
 

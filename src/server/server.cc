@@ -42,6 +42,8 @@ constexpr milliseconds kLookInterval{5};
 // For clients to take the last answers and to hear that the connection ends.
 constexpr milliseconds kFarewell{250};
 constexpr std::size_t kWorkersMin = 4;
+// A loop keeps a processor busy when the rest of the node has about as much to do for its calls.
+constexpr std::size_t kProcessorsPerLoop = 4;
 
 std::string Told(const std::string& advertised, const std::string& bound) {
   return advertised.empty() ? bound : WithFormerPort(advertised, bound);
@@ -271,20 +273,23 @@ Result<void> Server::Node::StartServices(std::unique_ptr<ClientListener> listene
                                .seal = seal_,
                                .counts = counts_,
                                .draining = draining_});
-  std::vector<std::unique_ptr<grpc::Service>> services;
+  std::vector<CallService> services;
   services.push_back(MakeKvService(*serving_));
   services.push_back(MakeStorageService(*serving_));
   services.push_back(MakeClusterService(*serving_, {.version = FIRN_VERSION,
                                                     .durability = DurabilityName(),
                                                     .clock = clock_,
                                                     .started = started_}));
-  FIRN_TRY_ASSIGN(grpc_, GrpcServer::Start({.listener = std::move(listener),
-                                            .services = std::move(services),
-                                            .limits = config_.limits,
-                                            .tls = config_.tls,
-                                            .client_certificates = config_.client_certificates,
-                                            .reflection = config_.reflection,
-                                            .clock = clock_}));
+  FIRN_TRY_ASSIGN(
+      grpc_,
+      GrpcServer::Start({.listener = std::move(listener),
+                         .services = std::move(services),
+                         .loops = std::max<std::size_t>(1, ProcessorCount() / kProcessorsPerLoop),
+                         .limits = config_.limits,
+                         .tls = config_.tls,
+                         .client_certificates = config_.client_certificates,
+                         .reflection = config_.reflection,
+                         .clock = clock_}));
   Watch();
   timers_.push_back(scheduler_->Every(kWatchInterval, [this] { Watch(); }));
   timers_.push_back(scheduler_->Every(kSweepInterval, [this] {

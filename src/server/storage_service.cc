@@ -28,8 +28,13 @@ Ended Flush(Replica& replica, v1::FlushMemTableResponse& response) {
   return std::nullopt;
 }
 
-Ended Compact(Replica& replica, const CompactionDemand& demand,
+Ended Compact(Replica& replica, const v1::TriggerCompactionRequest& request,
               v1::TriggerCompactionResponse& response) {
+  const auto asked = DemandOf(request);
+  if (const auto* refusal = std::get_if<Refusal>(&asked)) {
+    return *refusal;
+  }
+  const auto& demand = std::get<CompactionDemand>(asked);
   const std::shared_ptr<Engine> engine = replica.engine();
   const Result<CompactionResult> compacted =
       demand.all ? engine->CompactRange({}) : engine->CompactLevel(demand.level);
@@ -51,59 +56,47 @@ void AddStall(std::chrono::nanoseconds duration, const char* cause,
       std::chrono::duration_cast<std::chrono::microseconds>(duration).count()));
 }
 
-class StorageService final : public v1::StorageService::CallbackService {
- public:
-  explicit StorageService(const ServingNode& node) : node_(node) {}
-
-  grpc::ServerUnaryReactor* FlushMemTable(grpc::CallbackServerContext* context,
-                                          const v1::FlushMemTableRequest*,
-                                          v1::FlushMemTableResponse* response) override {
-    return TaskCall::RunChore({node_, *context, Method::kFlushMemTable},
-                              [this, response] { return Flush(node_.replica, *response); });
-  }
-
-  grpc::ServerUnaryReactor* TriggerCompaction(grpc::CallbackServerContext* context,
-                                              const v1::TriggerCompactionRequest* request,
-                                              v1::TriggerCompactionResponse* response) override {
-    const auto demand = DemandOf(*request);
-    if (const auto* refusal = std::get_if<Refusal>(&demand)) {
-      return TaskCall::RefuseAtOnce({node_, *context, Method::kTriggerCompaction}, *refusal);
-    }
-    return TaskCall::RunChore({node_, *context, Method::kTriggerCompaction},
-                              [this, asked = std::get<CompactionDemand>(demand), response] {
-                                return Compact(node_.replica, asked, *response);
-                              });
-  }
-
-  grpc::ServerUnaryReactor* GetLevels(grpc::CallbackServerContext* context,
-                                      const v1::GetLevelsRequest*,
-                                      v1::GetLevelsResponse* response) override {
-    return TaskCall::Run({node_, *context, Method::kGetLevels}, [this, response]() -> Ended {
-      Describe(node_.replica.engine()->Levels(), *response);
-      return std::nullopt;
-    });
-  }
-
-  grpc::ServerUnaryReactor* GetStorageStats(grpc::CallbackServerContext* context,
-                                            const v1::GetStorageStatsRequest*,
-                                            v1::GetStorageStatsResponse* response) override {
-    return TaskCall::Run({node_, *context, Method::kGetStorageStats}, [this, response]() -> Ended {
-      const std::shared_ptr<Engine> engine = node_.replica.engine();
-      Describe(engine->GetStatistics(), *response);
-      response->set_space_amplification(SpaceAmplification(engine->Levels()));
-      response->set_memory_budget(engine->parts().options.memory_budget_bytes);
-      return std::nullopt;
-    });
-  }
-
- private:
-  const ServingNode& node_;
-};
+void DescribeStore(const Engine& engine, v1::GetStorageStatsResponse& response) {
+  Describe(engine.GetStatistics(), response);
+  response.set_space_amplification(SpaceAmplification(engine.Levels()));
+  response.set_memory_budget(engine.parts().options.memory_budget_bytes);
+}
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeStorageService(const ServingNode& node) {
-  return std::make_unique<StorageService>(node);
+CallService MakeStorageService(const ServingNode& node) {
+  using Storage = v1::StorageService::AsyncService;
+  constexpr std::size_t kAhead = 2;
+  const auto kind = [&node](Method method) { return UnaryCall::Kind{node, method}; };
+  using FlushCall = TaskCall<v1::FlushMemTableRequest, v1::FlushMemTableResponse>;
+  using CompactCall = TaskCall<v1::TriggerCompactionRequest, v1::TriggerCompactionResponse>;
+  using LevelsCall = TaskCall<v1::GetLevelsRequest, v1::GetLevelsResponse>;
+  using StatsCall = TaskCall<v1::GetStorageStatsRequest, v1::GetStorageStatsResponse>;
+  const FlushCall::Task flush = [&node](const auto&, auto& response) {
+    return Flush(node.replica, response);
+  };
+  const CompactCall::Task compact = [&node](const auto& request, auto& response) {
+    return Compact(node.replica, request, response);
+  };
+  const LevelsCall::Task levels = [&node](const auto&, auto& response) {
+    Describe(node.replica.engine()->Levels(), response);
+    return Ended();
+  };
+  const StatsCall::Task stats = [&node](const auto&, auto& response) {
+    DescribeStore(*node.replica.engine(), response);
+    return Ended();
+  };
+  CallServiceBuilder<Storage> service;
+  service
+      .Add<FlushCall>(&Storage::RequestFlushMemTable, kAhead, kind(Method::kFlushMemTable),
+                      FlushCall::Length::kChore, flush)
+      .Add<CompactCall>(&Storage::RequestTriggerCompaction, kAhead,
+                        kind(Method::kTriggerCompaction), CompactCall::Length::kChore, compact)
+      .Add<LevelsCall>(&Storage::RequestGetLevels, kAhead, kind(Method::kGetLevels),
+                       LevelsCall::Length::kShort, levels)
+      .Add<StatsCall>(&Storage::RequestGetStorageStats, kAhead, kind(Method::kGetStorageStats),
+                      StatsCall::Length::kShort, stats);
+  return service.Build();
 }
 
 double SpaceAmplification(const std::vector<LevelInfo>& levels) {

@@ -4,20 +4,15 @@
 // flushed and compacted. Flushes and compactions run one after another on a thread of their own.
 #pragma once
 
-#include <memory>
-
 #include "firn/statistics.h"
 #include "firn/v1/storage.pb.h"
+#include "server/call_service.h"
 #include "server/serving_node.h"
-
-namespace grpc {
-class Service;
-}
 
 namespace firn::server {
 
 // `node` outlives the service.
-std::unique_ptr<grpc::Service> MakeStorageService(const ServingNode& node);
+CallService MakeStorageService(const ServingNode& node);
 
 // What the tables hold for each byte that a full merge would leave, estimated by the deepest level
 // that holds anything: all else is newer, and at worst replaces what is there. 1 for an empty

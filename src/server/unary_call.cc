@@ -1,58 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/unary_call.h"
 
-#include <utility>
-
 namespace firn::server {
+
 namespace {
 
 constexpr std::uint64_t kChoreRetryMs = 1'000;
 
 }  // namespace
 
-grpc::Status Refused(grpc::CallbackServerContext& context, const Refusal& refusal) {
+Refusal TooManyChores() {
+  return Overloaded("too many flushes and compactions wait", kChoreRetryMs);
+}
+
+grpc::Status Refused(grpc::ServerContext& context, const Refusal& refusal) {
   for (const auto& [name, value] : MetadataOf(refusal)) {
     context.AddTrailingMetadata(name, value);
   }
   return StatusOf(refusal);
 }
 
-bool MayForward(const grpc::CallbackServerContext& context) {
+bool MayForward(const grpc::ServerContext& context) {
   const auto& metadata = context.client_metadata();
   const auto found = metadata.find("firn-forward");
   return found == metadata.end() || found->second != "no";
 }
 
-grpc::ServerUnaryReactor* TaskCall::Run(const Call& call, Task task) {
-  auto* task_call = new TaskCall(call, std::move(task));
-  call.node.workers.Post([task_call] { task_call->Perform(); });
-  return task_call;
+void UnaryCall::End(const grpc::Status& status) {
+  node_.counts.Count(method_, status.error_code());
+  Answer(status);
 }
 
-grpc::ServerUnaryReactor* TaskCall::RunChore(const Call& call, Task task) {
-  const ServingNode& node = call.node;
-  auto* task_call = new TaskCall(call, std::move(task));
-  if (node.draining.load(std::memory_order_relaxed)) {
-    task_call->Refuse(Draining());
-  } else if (!node.chores.PostUnlessBusy(node.limits.chores_max,
-                                         [task_call] { task_call->Perform(); })) {
-    task_call->Refuse(Overloaded("too many flushes and compactions wait", kChoreRetryMs));
+// First that the request is here, then that the answer has left; or neither, when the server shuts
+// down.
+void UnaryCall::Happened(bool ok) {
+  if (has_begun_) {
+    node_.counts.Done();
   }
-  return task_call;
-}
-
-grpc::ServerUnaryReactor* TaskCall::RefuseAtOnce(const Call& call, const Refusal& refusal) {
-  auto* task_call = new TaskCall(call, {});
-  task_call->Refuse(refusal);
-  return task_call;
-}
-
-void TaskCall::Perform() {
-  if (context_.IsCancelled()) {
-    Refuse(Cancelled());
-  } else {
-    Conclude(task_());
+  if (has_begun_ || !ok) {
+    const std::unique_ptr<UnaryCall> ends(this);
+    return;
   }
+  has_begun_ = true;
+  node_.counts.Begin();
+  place_.source.Ask(place_.loop);
+  Begin();
 }
 
 }  // namespace firn::server

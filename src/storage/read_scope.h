@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/epoch.h"
+#include "firn/result.h"
 #include "storage/counted.h"
 
 namespace firn {
@@ -32,6 +33,10 @@ class ReadScope {
   void SetFillCache(bool fill) { fill_cache_ = fill; }
   bool fill_cache() const { return fill_cache_; }
 
+  // The read is to give up rather than wait for a disk.
+  void StayInMemory() { stays_in_memory_ = true; }
+  bool has_given_up() const { return has_given_up_; }
+
   bool in_epoch() const { return in_epoch_; }
 
   // From here on only references protect the read. Call before I/O; harmless when repeated.
@@ -43,6 +48,16 @@ class ReadScope {
       guard_.Leave();
       in_epoch_ = false;
     }
+  }
+
+  // Before the disk is read: leaves the epoch. An error, whose code says nothing: it must not be.
+  Result<void> PrepareForDisk() {
+    if (stays_in_memory_) {
+      has_given_up_ = true;
+      return Error{ErrorCode::kBusy, {}};
+    }
+    LeaveEpoch();
+    return {};
   }
 
   // The answer lies in `block`, which the epoch protects so far. Requires in_epoch().
@@ -64,6 +79,8 @@ class ReadScope {
   EpochGuard guard_;
   bool in_epoch_ = true;
   bool fill_cache_ = true;
+  bool stays_in_memory_ = false;
+  bool has_given_up_ = false;
   const ReadOwner* owner_ = nullptr;
   const Counted* looked_at_ = nullptr;
   std::shared_ptr<const ReadOwner> owner_reference_;

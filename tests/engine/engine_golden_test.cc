@@ -99,6 +99,17 @@ class EngineDocument {
     return Text(engine_.Write(batch));
   }
 
+  std::string GetInMemory(const Command& command) {
+    const auto read = engine_.engine().GetInMemory(command.words.at(0));
+    if (!read) {
+      return read.error().Describe();
+    }
+    if (!*read) {
+      return "needs the disk";
+    }
+    return (**read).value ? Printable(*(**read).value, 24) : "(absent)";
+  }
+
   std::string Get(const Command& command) {
     const auto at = snapshots_.find(command.Get("at"));
     const ReadOptions options{.snapshot = at == snapshots_.end() ? nullptr : &at->second};
@@ -218,6 +229,7 @@ class EngineDocument {
        }},
       {"del", [this](const Command& c) { return Text(engine_.Delete(c.words.at(0))); }},
       {"batch", [this](const Command& c) { return Batch(c); }},
+      {"get-in-memory", [this](const Command& c) { return GetInMemory(c); }},
       {"get", [this](const Command& c) { return Get(c); }},
       {"scan", [this](const Command& c) { return Scan(c); }},
       {"fill", [this](const Command& c) { return Fill(c); }},

@@ -232,6 +232,9 @@ Result<Found> Engine::Find(std::string_view key, const ReadOptions& options, Rea
   const ReadPoint point = PointFor(options.snapshot, scope);
   const Lookup lookup(key, point.sequence);
   Result<Found> found = Read(*point.view, lookup, scope, trace);
+  if (scope.has_given_up()) {
+    return found;
+  }
   const bool is_there = found && *found && (**found).kind == Kind::kPut;
   CountRead(trace, is_there);
   if (found && !is_there) {
@@ -260,6 +263,23 @@ Result<TracedRead> Engine::Get(std::string_view key, const ReadOptions& options)
     read.sequence = found->sequence;
   }
   return read;
+}
+
+Result<std::optional<TracedRead>> Engine::GetInMemory(std::string_view key) const {
+  FIRN_TRY(CheckReadable(nullptr));
+  ReadScope scope;
+  scope.StayInMemory();
+  TracedRead read;
+  const Result<Found> found = Find(key, {}, scope, read.trace);
+  if (scope.has_given_up()) {
+    return std::optional<TracedRead>();
+  }
+  FIRN_TRY(found);
+  if (*found) {
+    read.value.emplace((**found).value);
+    read.sequence = (**found).sequence;
+  }
+  return std::optional(std::move(read));
 }
 
 Result<std::optional<PinnedValue>> Engine::GetPinned(std::string_view key,

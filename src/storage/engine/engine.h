@@ -44,6 +44,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<void> Sync();
 
   Result<TracedRead> Get(std::string_view key, const ReadOptions& options) const;
+  // As Get of the latest state, where memory holds all that it needs. Nothing: the disk is needed.
+  Result<std::optional<TracedRead>> GetInMemory(std::string_view key) const;
   Result<std::optional<PinnedValue>> GetPinned(std::string_view key,
                                                const ReadOptions& options) const;
   Result<std::vector<std::optional<std::string>>> MultiGet(std::span<const std::string_view> keys,

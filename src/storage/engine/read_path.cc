@@ -13,7 +13,7 @@ bool Settles(const Result<Found>& found) { return !found.has_value() || found->h
 Result<Found> FindInTable(const TableFile& file, const Lookup& lookup, ReadScope& scope) {
   const Table* table = file.opened();
   if (table == nullptr) {
-    scope.LeaveEpoch();
+    FIRN_TRY(scope.PrepareForDisk());
     FIRN_TRY_ASSIGN(const std::shared_ptr<const Table> opened, file.Open());
     table = opened.get();  // The file keeps it open, and the scope keeps the file.
   }

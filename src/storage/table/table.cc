@@ -237,7 +237,7 @@ Result<Found> Table::FindInBlock(const Lookup& lookup, std::uint32_t number, Rea
       scope.LookAt(*block);
       cache_->counters().Add(TableCounter::kCacheHits);
     } else {
-      scope.LeaveEpoch();
+      FIRN_TRY(scope.PrepareForDisk());
     }
   }
   if (block == nullptr) {
