@@ -57,6 +57,10 @@ class Nodes final : public client::Transport {
     script.pop_front();
     done(std::move(attempt));
   }
+  std::unique_ptr<client::ResponseStream> Open(client::Sending sending) override {
+    ADD_FAILURE() << "no verb streams: " << sending.path;
+    return nullptr;
+  }
   void CancelAll() override {}
 
   std::deque<client::Attempt> script;
