@@ -148,6 +148,7 @@ pid_t Conductor::Start(const std::vector<std::string>& words, const std::string&
                        int& pipe) const {
   std::vector<std::string> copies = words;  // execv takes pointers to bytes it may change.
   std::vector<char*> pointers;
+  pointers.reserve(copies.size() + 1);
   for (std::string& word : copies) {
     pointers.push_back(word.data());
   }

@@ -233,8 +233,8 @@ Row DailyRows::ThinOut() const {
   row.figures = plan_.meter.Take({.operations = deleted});
   AddQuantiles(histogram, row.figures);
   AwaitSettled(*stage.engine);
-  const double live =
-      static_cast<double>((stage.entries + kKeptOneIn - 1) / kKeptOneIn * stage.form.bytes());
+  const std::uint64_t kept = (stage.entries + kKeptOneIn - 1) / kKeptOneIn;
+  const auto live = static_cast<double>(kept * stage.form.bytes());
   row.figures["space_amplification"] =
       static_cast<double>(DiskBytes(plan_.options.directory)) / live;
   if (stage.engine->CompactAll()) {

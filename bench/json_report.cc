@@ -8,6 +8,7 @@ namespace {
 
 nlohmann::json OptionsJson(const BenchOptions& options) {
   std::vector<std::string> sets;
+  sets.reserve(options.sets.size());
   for (const SetForm& set : options.sets) {
     sets.push_back(set.Name());
   }

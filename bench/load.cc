@@ -190,6 +190,7 @@ class LoadThread {
 
 LoadFigures RunLoad(Stage& stage, const Load& load) {
   std::vector<std::unique_ptr<LoadThread>> parts;
+  parts.reserve(stage.threads);
   for (unsigned i = 0; i < stage.threads; ++i) {
     parts.push_back(std::make_unique<LoadThread>(stage, load, i));
   }

@@ -30,7 +30,9 @@ std::string CountersOfDevice(const std::string& directory) {
 
 }  // namespace
 
-Meter::Meter(std::string directory) : device_counters_(CountersOfDevice(directory)) { Start(); }
+Meter::Meter(const std::string& directory) : device_counters_(CountersOfDevice(directory)) {
+  Start();
+}
 
 void Meter::Start() {
   ForgetPeak(::getpid());

@@ -34,7 +34,7 @@ struct Row {
 class Meter {
  public:
   // Of a database in this directory, which is on a disk whose reads are counted if it has counters.
-  explicit Meter(std::string directory);
+  explicit Meter(const std::string& directory);
 
   SteadyClock::time_point started() const { return start_.time; }
   // Begins anew, also the peak of resident memory.

@@ -57,12 +57,11 @@ Result<void> CheckNames(const std::vector<std::string>& wanted, const Range& kno
                         const std::string& what) {
   for (const std::string& name : wanted) {
     if (std::ranges::none_of(known, [&](const auto& one) { return one.name == name; })) {
-      std::string list;
+      std::string message = "there is no " + what + " '" + name + "' here: choose of";
       for (const auto& one : known) {
-        list += (list.empty() ? "" : ", ") + std::string(one.name);
+        message.append(" ").append(one.name);
       }
-      return Error{ErrorCode::kInvalidArgument,
-                   "there is no " + what + " '" + name + "' here: choose of " + list};
+      return Error{ErrorCode::kInvalidArgument, message};
     }
   }
   return {};

@@ -16,7 +16,7 @@ TEST(EntryMaker, MakesKeysThatSortAsTheirNumbers) {
   EntryMaker entries({.key_bytes = 16, .value_bytes = 100});
   EXPECT_EQ(entries.Key(0), "0000000000000000");
   std::string last(entries.Key(0));
-  for (const std::uint64_t number : {1, 9, 10, 99, 100, 101, 12'345, 4'000'000}) {
+  for (const std::uint64_t number : {1U, 9U, 10U, 99U, 100U, 101U, 12'345U, 4'000'000U}) {
     const std::string key(entries.Key(number));
     EXPECT_EQ(key, std::string(16 - std::to_string(number).size(), '0') + std::to_string(number));
     EXPECT_LT(last, key);
@@ -96,7 +96,7 @@ TEST(KeySequence, DrawsTheSameKeysFromTheSameSeed) {
 
 TEST(KeySequence, GoesAroundInOrder) {
   KeySequence numbers({.order = KeyOrder::kInOrder, .entries = 3, .count = 5});
-  for (const std::uint64_t wanted : {0, 1, 2, 0, 1}) {
+  for (const std::uint64_t wanted : {0U, 1U, 2U, 0U, 1U}) {
     EXPECT_EQ(numbers.Next(), wanted);
   }
 }
@@ -118,7 +118,7 @@ TEST(KeySequence, PrefersFewKeysWhenZipfian) {
 
 TEST(Zipfian, StaysWithinAFewEntries) {
   Random random(3);
-  for (const std::uint64_t entries : {1, 2, 3}) {
+  for (const std::uint64_t entries : {1U, 2U, 3U}) {
     const Zipfian zipfian(entries);
     for (int i = 0; i < 1000; ++i) {
       EXPECT_LT(zipfian.Rank(random), entries);
