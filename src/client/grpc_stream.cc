@@ -45,14 +45,14 @@ class StreamCall final : public Reactor, public std::enable_shared_from_this<Str
     StartCall();
   }
 
-  void Read(milliseconds timeout, std::function<void(Attempt)> done) FIRN_EXCLUDES(mutex_) {
+  void Read(milliseconds timeout, const std::function<void(Attempt)>& done) FIRN_EXCLUDES(mutex_) {
     std::optional<Attempt> end;
     {
       const MutexLock lock(mutex_);
       FIRN_CHECK(!done_);
       end = end_;
       if (!end) {
-        done_ = std::move(done);
+        done_ = done;
         SetAlarm(timeout);
       }
     }
@@ -165,7 +165,7 @@ class GrpcStream final : public ResponseStream {
   explicit GrpcStream(std::shared_ptr<StreamCall> call) : call_(std::move(call)) {}
   ~GrpcStream() override { call_->Abandon(); }
   void Read(milliseconds timeout, std::function<void(Attempt)> done) override {
-    call_->Read(timeout, std::move(done));
+    call_->Read(timeout, done);
   }
 
  private:

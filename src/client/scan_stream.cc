@@ -24,14 +24,13 @@ class ScanStream::Source {
 
   // Empty at the end.
   Reply<v1::ScanResponse> TakePage() {
-    CallSetup setup{.method = {.path = "/firn.v1.KVService/ScanStream",
-                               .is_slow = has_begun_ && !options_.may_change_state},
-                    .encode = [](const RequestTag&) { return std::string(); },
-                    .options = {.timeout = options_.timeout, .endpoint = options_.endpoint},
-                    .send =
-                        [this](Sending sending, std::function<void(Attempt)> done) {
-                          Read(std::move(sending), std::move(done));
-                        }};
+    CallSetup setup{
+        .method = {.path = "/firn.v1.KVService/ScanStream",
+                   .is_slow = has_begun_ && !options_.may_change_state},
+        .encode = [](const RequestTag&) { return std::string(); },
+        .options = {.timeout = options_.timeout, .endpoint = options_.endpoint},
+        .send = [this](const Sending& sending,
+                       std::function<void(Attempt)> done) { Read(sending, std::move(done)); }};
     FIRN_TRY_ASSIGN(const Caller::Answer answer, caller_->Await(std::move(setup)));
     v1::ScanResponse page;
     if (!page.ParseFromString(answer.response)) {
@@ -46,7 +45,7 @@ class ScanStream::Source {
   }
 
  private:
-  void Read(Sending sending, std::function<void(Attempt)> done) {
+  void Read(const Sending& sending, std::function<void(Attempt)> done) {
     if (stream_ == nullptr) {
       if (has_begun_ && !options_.may_change_state) {
         return done(Broken("the state that it was reading is gone"));
