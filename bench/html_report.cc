@@ -33,7 +33,8 @@ constexpr const char* kFigures[] = {"p50_us",
                                     "space_amplification",
                                     "rss_peak_mib",
                                     "device_reads_per_op",
-                                    "read_bytes_per_op"};
+                                    "read_bytes_per_op",
+                                    "raw_sync_p50_us"};
 
 std::string Cell(const std::string& text) { return "<td>" + Escaped(text) + "</td>"; }
 

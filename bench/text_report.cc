@@ -3,6 +3,7 @@
 // The tables: for a terminal, aligned; for a document, in Markdown. Both are made of the same
 // cells.
 #include <algorithm>
+#include <span>
 
 #include "report.h"
 
@@ -24,7 +25,14 @@ constexpr SideFigure kSideFigures[] = {
     {"write x", "write_amplification"},
     {"space x", "space_amplification"},
     {"RSS MiB", "rss_peak_mib"},
+    {"disk reads/op", "device_reads_per_op"},
 };
+
+// The last says something only where the data do not fit into memory.
+std::span<const SideFigure> SideFigures(const Report& report) {
+  const std::span all(kSideFigures);
+  return report.options().is_larger_than_memory ? all : all.first(all.size() - 1);
+}
 
 std::string Pair(const Report& report, const RowKey& row, const char* figure) {
   const auto peer = report.BetterPeer(row);
@@ -51,7 +59,7 @@ Cells Heading(const Report& report) {
   Cells cells = {"row", "unit"};
   cells.insert(cells.end(), report.engines().begin(), report.engines().end());
   cells.insert(cells.end(), {"better peer", "ratio"});
-  for (const SideFigure& side : kSideFigures) {
+  for (const SideFigure& side : SideFigures(report)) {
     cells.emplace_back(side.heading);
   }
   return cells;
@@ -66,7 +74,7 @@ Cells Line(const Report& report, const RowKey& row) {
   const auto ratio = report.Ratio(row);
   cells.push_back(report.BetterPeer(row).value_or("-"));
   cells.push_back(ratio ? Rounded(*ratio) : "-");
-  for (const SideFigure& side : kSideFigures) {
+  for (const SideFigure& side : SideFigures(report)) {
     cells.push_back(row.main_figure == side.figure ? "" : Pair(report, row, side.figure));
   }
   return cells;
