@@ -100,9 +100,11 @@ TEST_F(FloodTest, AboveTheCapConnectionsAreResetAndAfterItOthersAreServed) {
   config_.limits.connections_max = 8;
   Start();
   {
+    constexpr std::size_t kConnections = 64;
     std::vector<posix::Descriptor> held;
+    held.reserve(kConnections);
     std::size_t refused = 0;
-    for (int i = 0; i < 64; ++i) {
+    for (std::size_t i = 0; i < kConnections; ++i) {
       held.push_back(ConnectTo(server_->addresses().client));
     }
     // The last ones are certainly above the cap.
