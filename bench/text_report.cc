@@ -86,15 +86,28 @@ struct Section {
   std::vector<Cells> lines;
 };
 
-std::vector<Section> SectionsOf(const Report& report) {
+std::vector<Section> SectionsOf(const Report& report, const Cells& heading,
+                                Cells (*line)(const Report& report, const RowKey& row)) {
   std::vector<Section> sections;
   for (const RowKey& row : report.rows()) {
     if (sections.empty() || sections.back().title != row.Section()) {
-      sections.push_back({.title = row.Section(), .lines = {Heading(report)}});
+      sections.push_back({.title = row.Section(), .lines = {heading}});
     }
-    sections.back().lines.push_back(Line(report, row));
+    sections.back().lines.push_back(line(report, row));
   }
   return sections;
+}
+
+Cells BriefLine(const Report& report, const RowKey& row) {
+  const auto own = report.Of(row, "firn", row.main_figure);
+  const auto peer = report.BetterPeer(row);
+  const auto ratio = report.Ratio(row);
+  return {row.name,
+          UnitOf(row.main_figure),
+          own ? Rounded(own->median) : "-",
+          peer ? Rounded(report.Of(row, *peer, row.main_figure)->median) : "-",
+          peer.value_or("-"),
+          ratio ? Rounded(*ratio) : "-"};
 }
 
 // The first column to the left, the others to the right.
@@ -138,7 +151,7 @@ std::string MarkdownLine(const Cells& cells) {
 
 std::string TextReport(const Report& report) {
   std::string text = FactLines(report, "");
-  for (const Section& section : SectionsOf(report)) {
+  for (const Section& section : SectionsOf(report, Heading(report), Line)) {
     text += "\n" + section.title + "\n" + Aligned(section.lines);
   }
   return text +
@@ -147,23 +160,17 @@ std::string TextReport(const Report& report) {
 }
 
 std::string BriefReport(const Report& report) {
-  std::string text = FactLines(report, "") + "\n";
-  std::vector<Cells> lines = {{"row", "unit", "firn", "better peer", "", "ratio"}};
-  for (const RowKey& row : report.rows()) {
-    const auto own = report.Of(row, "firn", row.main_figure);
-    const auto peer = report.BetterPeer(row);
-    const auto ratio = report.Ratio(row);
-    lines.push_back({row.family + " " + row.name, UnitOf(row.main_figure),
-                     own ? Rounded(own->median) : "-",
-                     peer ? Rounded(report.Of(row, *peer, row.main_figure)->median) : "-",
-                     peer.value_or("-"), ratio ? Rounded(*ratio) : "-"});
+  std::string text = FactLines(report, "");
+  const Cells heading = {"row", "unit", "firn", "better peer", "", "ratio"};
+  for (const Section& section : SectionsOf(report, heading, BriefLine)) {
+    text += "\n" + section.title + "\n" + Aligned(section.lines);
   }
-  return text + Aligned(lines);
+  return text;
 }
 
 std::string MarkdownReport(const Report& report) {
   std::string text = FactLines(report, "- ");
-  for (const Section& section : SectionsOf(report)) {
+  for (const Section& section : SectionsOf(report, Heading(report), Line)) {
     text += "\n**" + section.title + "**\n\n" + MarkdownLine(section.lines.front());
     const std::size_t columns = section.lines.front().size();
     text += "|---|---|";
