@@ -24,13 +24,13 @@ TEST(Gathering, AGroupBehindOthersIsAsLargeAsTheyAre) {
   EXPECT_TRUE(gathering.IsDue(5, 5));
 }
 
-TEST(Gathering, TheFirstOfManyWaitForHalfOfThem) {
+TEST(Gathering, TheFirstOfManyWaitForMostOfThem) {
   Gathering gathering(true);
   gathering.NoteGroup(100);
-  EXPECT_FALSE(gathering.IsDue(49, 0));
-  EXPECT_EQ(gathering.Missing(49, 0), 1U);
+  EXPECT_FALSE(gathering.IsDue(74, 0));
+  EXPECT_EQ(gathering.Missing(74, 0), 1U);
   EXPECT_EQ(gathering.Missing(0, 0), 0U);
-  EXPECT_TRUE(gathering.IsDue(50, 0));
+  EXPECT_TRUE(gathering.IsDue(75, 0));
   gathering.End();
   EXPECT_TRUE(gathering.IsDue(1, 0));
 }

@@ -18,9 +18,9 @@ namespace {
 // Of peers, which a node that is busy with its disk may take a while to read.
 constexpr std::size_t kReceivedBytesMax = std::size_t{64} << 20;
 
-// How long the first of many commands waits for the others. About a round of a cluster, so that it
+// How long the first of many commands waits for the others. A round or two of a cluster, so that it
 // is soon made good by fewer rounds; and nothing when commands come one at a time.
-constexpr std::chrono::microseconds kGatherMax{1'000};
+constexpr std::chrono::microseconds kGatherMax{2'000};
 
 std::vector<MemberStatus> DescribeMembers(const ReplicaState& state,
                                           const std::vector<PeerProgress>& progress) {
