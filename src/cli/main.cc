@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/demo_command.h"
 #include "cli/server_verbs.h"
+#include "consensus/raft.h"
 
 namespace firn::cli {
 namespace {
@@ -174,6 +175,7 @@ int Main(int argc, char** argv) {
 }  // namespace firn::cli
 
 int main(int argc, char** argv) {
+  firn::LeaveBridgeStart();
   try {
     return firn::cli::Main(argc, argv);
   } catch (const std::exception& error) {  // Of libraries, such as want of memory.

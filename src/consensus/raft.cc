@@ -4,12 +4,23 @@
 // not decode is a bug.
 #include "consensus/raft.h"
 
+#include <sys/prctl.h>
+
 #include "base/check.h"
 #include "base/coding.h"
 #include "consensus/bridge/bridge.h"
 
 namespace firn {
 namespace {
+
+// Go's runtime starts from a constructor of its own, and with it a thread that looks some 20,000
+// times a second whether a goroutine has to be interrupted, for as long as there is work: a fifth
+// of a busy follower. Ours never has to be. A thread inherits how late its timers may fire, so this
+// one is started with patience, which the first thread keeps until LeaveBridgeStart.
+constexpr unsigned long kMonitorSlackNs = 5'000'000;
+[[gnu::constructor(101)]] void MakeMonitorPatient() {
+  static_cast<void>(::prctl(PR_SET_TIMERSLACK, kMonitorSlackNs));
+}
 
 // The bridge takes pointers that are not const and changes nothing behind them.
 void* Bytes(std::string_view bytes) { return const_cast<char*>(bytes.data()); }
@@ -371,6 +382,11 @@ Result<StateSnapshot> DecodeSnapshotMessage(std::string_view message) {
   }
   Decoder in(delivered);
   return TakeSnapshot(in);
+}
+
+void LeaveBridgeStart() {
+  constexpr unsigned long kUsualSlackNs = 50'000;
+  static_cast<void>(::prctl(PR_SET_TIMERSLACK, kUsualSlackNs));
 }
 
 void RunInsideBridge(const std::function<void()>& body) {

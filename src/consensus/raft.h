@@ -204,6 +204,9 @@ std::optional<RaftMessageKind> PeekKind(std::string_view message);
 // The snapshot that a kSnapshot message carries. kInvalidArgument when it carries none.
 Result<StateSnapshot> DecodeSnapshotMessage(std::string_view message);
 
+// First in main, before threads are started: those that the bridge needs have been.
+void LeaveBridgeStart();
+
 // Runs `body` on this thread inside the bridge's runtime, where calls of Raft cost a tenth.
 void RunInsideBridge(const std::function<void()>& body);
 
