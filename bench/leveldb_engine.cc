@@ -4,6 +4,7 @@
 #include <leveldb/filter_policy.h>
 
 #include "engine.h"
+#include "native_iterator.h"
 
 namespace firn::bench {
 namespace {
@@ -15,29 +16,8 @@ void Check(const leveldb::Status& status) {
 }
 
 leveldb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view View(const leveldb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-class LevelIterator {
- public:
-  explicit LevelIterator(leveldb::Iterator* iterator) : iterator_(iterator) {}
-  void SeekToFirst() { iterator_->SeekToFirst(); }
-  void SeekToLast() { iterator_->SeekToLast(); }
-  void Seek(std::string_view key) { iterator_->Seek(SliceOf(key)); }
-  void Next() { iterator_->Next(); }
-  void Prev() { iterator_->Prev(); }
-  bool Valid() {
-    const bool valid = iterator_->Valid();
-    if (!valid) [[unlikely]] {
-      Check(iterator_->status());
-    }
-    return valid;
-  }
-  std::string_view Key() { return View(iterator_->key()); }
-  std::string_view Value() { return View(iterator_->value()); }
-
- private:
-  std::unique_ptr<leveldb::Iterator> iterator_;
-};
+using LevelIterator = NativeIterator<leveldb::Iterator, leveldb::Slice, Check>;
 
 class LevelEngine final : public Engine {
  public:

@@ -6,6 +6,7 @@
 #include <rocksdb/version.h>
 
 #include "engine.h"
+#include "native_iterator.h"
 
 namespace firn::bench {
 namespace {
@@ -19,27 +20,7 @@ void Check(const rocksdb::Status& status) {
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-class RocksIterator {
- public:
-  explicit RocksIterator(rocksdb::Iterator* iterator) : iterator_(iterator) {}
-  void SeekToFirst() { iterator_->SeekToFirst(); }
-  void SeekToLast() { iterator_->SeekToLast(); }
-  void Seek(std::string_view key) { iterator_->Seek(SliceOf(key)); }
-  void Next() { iterator_->Next(); }
-  void Prev() { iterator_->Prev(); }
-  bool Valid() {
-    const bool valid = iterator_->Valid();
-    if (!valid) [[unlikely]] {
-      Check(iterator_->status());
-    }
-    return valid;
-  }
-  std::string_view Key() { return View(iterator_->key()); }
-  std::string_view Value() { return View(iterator_->value()); }
-
- private:
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-};
+using RocksIterator = NativeIterator<rocksdb::Iterator, rocksdb::Slice, Check>;
 
 class RocksEngine final : public Engine {
  public:
