@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/epoch.h"
 #include "base/propagate.h"
 #include "storage/compaction/job.h"
 #include "storage/engine/memory_budget.h"
@@ -61,6 +62,7 @@ void Compactor::RunLane(Lane lane) {
     }
     PutBack(*plan);
   }
+  DeleteInputs();
   Kick();  // What this job made may be due on the other lane.
   {
     // The lane counts as scheduled until here: afterwards Stop may return and this object end.
@@ -108,11 +110,16 @@ Result<CompactionResult> Compactor::RunPlan(const CompactionPlan& plan, Lane lan
   Add(counters.compaction_bytes_read, result.bytes_read);
   Add(counters.compaction_bytes_written, result.bytes_written);
   Add(counters.compaction_entries_dropped, result.entries_dropped);
-  // The inputs' files are noted for deletion; whoever still reads them notes them later.
+  return result;
+}
+
+// The plan has let go of them, and the View before as soon as no read is in it. Whoever reads on
+// notes them later, for the next compaction or the next tick.
+void Compactor::DeleteInputs() {
+  CollectEpochs();
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
     parts_.health.NoteFailure(deleted.error());
   }
-  return result;
 }
 
 Result<CompactionResult> Compactor::Move(const CompactionPlan& plan) {
@@ -188,6 +195,7 @@ Result<CompactionResult> Compactor::Run(const Planner& plan) {
   if (const auto planned = plan(*parts_.view->Get()->version)) {
     result = RunPlan(*planned, Lane::kCompaction);
   }
+  DeleteInputs();
   {
     MutexLock lock(mutex_);
     --manual_;

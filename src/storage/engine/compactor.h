@@ -42,6 +42,7 @@ class Compactor {
   std::optional<CompactionPlan> TakePlan(Lane lane);
   void PutBack(const CompactionPlan& plan);
   Result<CompactionResult> RunPlan(const CompactionPlan& plan, Lane lane);
+  void DeleteInputs();
   Result<CompactionResult> Move(const CompactionPlan& plan);
   Result<CompactionResult> Merge(const CompactionPlan& plan, Lane lane);
   Result<void> Pause(Lane lane);
