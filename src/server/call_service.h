@@ -45,6 +45,22 @@ struct CallPlace {
   CallSource& source;
 };
 
+// One operation of a call that has several: what the call does when it has happened.
+template <typename Call>
+class CallStep final : private CallLoop::Awaited {
+ public:
+  using Then = void (Call::*)(bool ok);
+
+  CallStep(Call& call, Then then) : call_(call), then_(then) {}
+  CallLoop::Awaited* tag() { return this; }
+
+ private:
+  void Happened(bool ok) override { (call_.*then_)(ok); }
+
+  Call& call_;
+  const Then then_;
+};
+
 struct CallService {
   std::unique_ptr<grpc::Service> service;
   std::vector<std::unique_ptr<CallSource>> methods;

@@ -76,18 +76,7 @@ class WatchCall final {
   }
 
  private:
-  class Step final : private CallLoop::Awaited {
-   public:
-    using Then = void (WatchCall::*)(bool ok);
-    Step(WatchCall& call, Then then) : call_(call), then_(then) {}
-    CallLoop::Awaited* tag() { return this; }
-
-   private:
-    void Happened(bool ok) override { (call_.*then_)(ok); }
-
-    WatchCall& call_;
-    const Then then_;
-  };
+  using Step = CallStep<WatchCall>;
 
   void IsAsked(bool ok) {
     if (!ok) {

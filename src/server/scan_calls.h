@@ -54,18 +54,7 @@ class ScanStreamCall final {
   }
 
  private:
-  class Step final : private CallLoop::Awaited {
-   public:
-    using Then = void (ScanStreamCall::*)(bool ok);
-    Step(ScanStreamCall& call, Then then) : call_(call), then_(then) {}
-    CallLoop::Awaited* tag() { return this; }
-
-   private:
-    void Happened(bool ok) override { (call_.*then_)(ok); }
-
-    ScanStreamCall& call_;
-    const Then then_;
-  };
+  using Step = CallStep<ScanStreamCall>;
 
   // What happens.
   void IsAsked(bool ok);
