@@ -8,8 +8,8 @@
 
 namespace firn::bench {
 
-// `kCheck` ends the program when it is given a status that is an error.
-template <typename Native, typename Slice, auto kCheck>
+// `Check` ends the program when it is given a status that is an error.
+template <typename Native, typename Slice, auto Check>
 class NativeIterator {
  public:
   explicit NativeIterator(Native* iterator) : iterator_(iterator) {}
@@ -21,7 +21,7 @@ class NativeIterator {
   bool Valid() {
     const bool valid = iterator_->Valid();
     if (!valid) [[unlikely]] {
-      kCheck(iterator_->status());
+      Check(iterator_->status());
     }
     return valid;
   }

@@ -57,7 +57,8 @@ Result<void> CheckNames(const std::vector<std::string>& wanted, const Range& kno
                         const std::string& what) {
   for (const std::string& name : wanted) {
     if (std::ranges::none_of(known, [&](const auto& one) { return one.name == name; })) {
-      std::string message = "there is no " + what + " '" + name + "' here: choose of";
+      std::string message = "there is no ";
+      message.append(what).append(" '").append(name).append("' here: choose of");
       for (const auto& one : known) {
         message.append(" ").append(one.name);
       }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "firn/v1/kv.grpc.pb.h"
 #include "server/page.h"
 #include "server/unary_call.h"
 
