@@ -32,10 +32,11 @@ Outcome DecodeInPieces(std::string_view stream, std::size_t payload_max, std::si
   while (!stream.empty() && outcome.error.empty()) {
     const std::string_view piece = stream.substr(0, piece_bytes);
     stream.remove_prefix(piece.size());
-    const auto fed = decoder.Feed(piece, [&](firn::PeerMessageKind kind, const std::string& payload) {
-      FIRN_CHECK(payload.size() <= payload_max, payload.size());
-      outcome.frames += firn::EncodeFrame(kind, payload);
-    });
+    const auto fed =
+        decoder.Feed(piece, [&](firn::PeerMessageKind kind, const std::string& payload) {
+          FIRN_CHECK(payload.size() <= payload_max, payload.size());
+          outcome.frames += firn::EncodeFrame(kind, payload);
+        });
     if (!fed) {
       outcome.error = fed.error().context;
     }
