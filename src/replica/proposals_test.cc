@@ -88,12 +88,12 @@ TEST_P(ProposalsTest, WhatWaitsGoesWhenNothingIsUnderWay) {
   EXPECT_EQ(ProposeIfDue(), 4U);
 }
 
-TEST_P(ProposalsTest, TheFirstOfManyWaitsForHalfOfThemOrUntilTold) {
+TEST_P(ProposalsTest, TheFirstOfManyWaitsForMostOfThemOrUntilTold) {
   Add(100);
   EXPECT_EQ(ProposeIfDue(), 100U);
   ApplyOldest();
   Add(10);
-  EXPECT_EQ(proposals_.gathering_count(), GetParam() ? 40U : 0U);
+  EXPECT_EQ(proposals_.gathering_count(), GetParam() ? 65U : 0U);
   if (GetParam()) {
     EXPECT_EQ(ProposeIfDue(), 0U);
     proposals_.EndGathering();
