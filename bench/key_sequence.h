@@ -20,20 +20,6 @@ enum class KeyOrder : std::uint8_t {
   kLatest,   // Zipfian, counted back from the newest.
 };
 
-// A zipfian distribution as YCSB has it (after Gray et al. 1994). Making one takes time in
-// proportion to the number of entries.
-class Zipfian {
- public:
-  explicit Zipfian(std::uint64_t entries);
-  // In [0, entries); 0 is the most popular.
-  std::uint64_t Rank(Random& random) const;
-
- private:
-  const std::uint64_t entries_;
-  double zeta_ = 0;
-  double eta_ = 0;
-};
-
 // What the part `index` of `parts` threads asks for.
 struct KeyPlan {
   KeyOrder order = KeyOrder::kInOrder;

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // firn-bench, also `firn bench`: Firn and its peers on the same rows.
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <fstream>
-#include <system_error>
 
 #include "base/propagate.h"
+#include "bench_directory.h"
 #include "cluster/process_figures.h"
 #include "conductor.h"
 #include "options.h"
@@ -22,36 +19,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-
-// Goes with this object.
-class RunDirectory {
- public:
-  RunDirectory() = default;
-  ~RunDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) {
-      std::filesystem::remove_all(path_, ignored);
-    }
-  }
-  RunDirectory(const RunDirectory&) = delete;
-  RunDirectory& operator=(const RunDirectory&) = delete;
-
-  // A new one in `parent`.
-  Result<void> Make(const std::string& parent) {
-    std::string path = parent + "/firn-bench-XXXXXX";
-    std::error_code failed;
-    std::filesystem::create_directories(parent, failed);
-    if (failed || ::mkdtemp(path.data()) == nullptr) {
-      return Error{ErrorCode::kIo, path + ": " + std::generic_category().message(errno)};
-    }
-    path_ = path;
-    return {};
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 Result<void> Write(const std::string& path, const std::string& text) {
   if (!path.empty() && !(std::ofstream(path) << text << std::flush)) {
@@ -76,7 +43,7 @@ int Complain(const Error& error, int exit_code) {
 // What was measured before a failure, or before the user lost patience, is reported all the same.
 int Conduct(BenchOptions options, const std::vector<std::string>& arguments) {
   options.data = options.data.empty() ? "/var/tmp" : options.data;
-  RunDirectory directory;
+  BenchDirectory directory;
   if (const Result<void> made = directory.Make(options.data); !made) {
     return Complain(made.error(), kFailed);
   }

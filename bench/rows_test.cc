@@ -8,6 +8,7 @@
 #include "entries.h"
 #include "key_sequence.h"
 #include "workload.h"
+#include "zipfian.h"
 
 namespace firn::bench {
 namespace {

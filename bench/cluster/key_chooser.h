@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which keys a load asks for. Zipfian as YCSB has it (theta 0.99, after Gray et al. 1994), its
-// popular keys scattered over the key space. The same seed chooses the same keys. Not thread-safe.
-// Making a zipfian one takes time in proportion to the number of keys.
+// Which keys a load asks for. The same seed chooses the same keys. Not thread-safe. Making a
+// zipfian one takes time in proportion to the number of keys.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/random.h"
+#include "zipfian.h"
 
 namespace firn::bench {
 
@@ -24,13 +25,9 @@ class KeyChooser {
   std::uint64_t Next();
 
  private:
-  std::uint64_t NextRank();
-
-  const Distribution distribution_;
   const std::uint64_t keys_;
   Random random_;
-  double zeta_ = 0;  // The sum of all weights.
-  double eta_ = 0;
+  std::optional<Zipfian> zipfian_;  // Nothing: uniform.
 };
 
 // The number in decimal, led by zeros to so many bytes; longer when it does not fit.

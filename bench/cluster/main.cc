@@ -3,16 +3,14 @@
 // firn-bench-cluster, also `firn bench cluster`: clusters of Firn and of etcd in turn, each with a
 // fresh directory, under the same load.
 #include <absl/synchronization/mutex.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <system_error>
 
 #include "base/propagate.h"
+#include "bench_directory.h"
 #include "cli/child_process.h"
 #include "cli/demo_terminal.h"
 #include "measured_cluster.h"
@@ -26,37 +24,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-
-// Goes with this object, unless it is kept.
-class BenchDirectory {
- public:
-  explicit BenchDirectory(bool is_kept) : is_kept_(is_kept) {}
-  ~BenchDirectory() {
-    std::error_code ignored;
-    if (!is_kept_ && !path_.empty()) {
-      std::filesystem::remove_all(path_, ignored);
-    }
-  }
-  BenchDirectory(const BenchDirectory&) = delete;
-  BenchDirectory& operator=(const BenchDirectory&) = delete;
-
-  // A new one in `parent`; without it where files stay on disk, as they need not in /tmp.
-  Result<void> Make(const std::string& parent) {
-    std::string path = (parent.empty() ? "/var/tmp" : parent) + "/firn-bench-XXXXXX";
-    std::error_code failed;
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failed);
-    if (failed || ::mkdtemp(path.data()) == nullptr) {
-      return Error{ErrorCode::kIo, path + ": " + std::generic_category().message(errno)};
-    }
-    path_ = path;
-    return {};
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  const bool is_kept_;
-  std::string path_;
-};
 
 struct System {
   std::string name;
