@@ -53,7 +53,7 @@ struct Config {
   TlsFiles peer_tls;
   std::chrono::milliseconds drain{10'000};
   std::chrono::milliseconds tick{50};
-  std::size_t workers = 0;  // Threads; 0: two for each processor.
+  std::size_t workers = 0;  // Threads; 0: two for each processor, four at least.
   bool reflection = true;
   std::string ready_file;
   Durability durability = Durability::kDisk;

@@ -21,7 +21,7 @@ namespace firn::server {
 struct ServingNode {
   Replica& replica;
   const Limits& limits;
-  WorkerPool& workers;  // Answers and reads: short work, but for a disk.
+  WorkerPool& workers;  // Short work that may wait for a disk.
   WorkerPool& chores;   // Flushes and compactions, one after another.
   ScanPins& pins;
   StreamWatch& streams;

@@ -239,7 +239,8 @@ std::vector<Setting> StoreSettings() {
             [](Config& c) -> auto& { return c.log_kept_bytes; }),
       Duration("tick", "Clock of elections: a heartbeat, a tenth of the election timeout",
                [](Config& c) -> auto& { return c.tick; }),
-      Count("workers", "Threads that answer; 0: two for each processor",
+      Count("workers",
+            "Threads that read from the disk for calls; 0: two for each processor, four at least",
             [](Config& c) -> auto& { return c.workers; }),
   };
 }
