@@ -35,6 +35,12 @@ class ReadableFile {
   // The first offset from `offset` on where something but zeros may stand; the size when there is
   // none. Lets a reader pass over space that is allocated and was never written.
   virtual Result<std::uint64_t> NextData(std::uint64_t offset) const { return offset; }
+  // Says that `length` bytes from `offset` on will be read soon, so that the device can fetch them
+  // meanwhile. Nothing else is read ahead. Never waits, and never fails.
+  virtual void WillRead(std::uint64_t offset, std::uint64_t length) const {
+    static_cast<void>(offset);
+    static_cast<void>(length);
+  }
 };
 
 // A file written from its start to its end: tables and manifests. Appended bytes may wait in a

@@ -27,6 +27,10 @@ class BlockReader {
 
   // Fills `out`. A file that ends before is kCorruption.
   Result<void> Read(std::uint64_t offset, std::span<char> out) const;
+  // Says that these bytes come next.
+  void WillRead(std::uint64_t offset, std::uint64_t length) const {
+    file_->WillRead(offset, length);
+  }
 
   // Reads one block from the file.
   Result<BlockReference> Load(const table_format::BlockExtent& extent) const;

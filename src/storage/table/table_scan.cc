@@ -83,6 +83,7 @@ Result<std::string_view> Table::Scan::Stored(std::uint32_t number) {
       end = index.extent(number).end();
     }
     FIRN_TRY(window_.Fill(table_->reader_, extent.offset, end));
+    table_->reader_.WillRead(end, read_bytes_);
     bytes_read_ += end - extent.offset;
   }
   return window_.Stored(extent);

@@ -43,6 +43,11 @@ class SegmentReader {
   Result<std::uint64_t> Find(const Search& search);
 
  private:
+  bool Holds(std::uint64_t offset, std::uint64_t length) const {
+    return offset >= window_at_ && offset + length <= window_at_ + window_.size();
+  }
+  Result<void> AnnounceWindowAt(std::uint64_t offset) const;
+
   SegmentReader(WalNumber number, std::unique_ptr<ReadableFile> file, std::uint64_t size)
       : number_(number), file_(std::move(file)), size_(size) {}
 
