@@ -16,34 +16,34 @@ template <typename Before>
 class LoserTree {
  public:
   LoserTree(std::size_t count, Before before)
-      : count_(count), before_(before), losers_(count == 0 ? 1 : count, 0) {}
+      : count_(count), before_(before), losers_(count > 1 ? count : 0) {}
 
   // After any number of sources changed.
   void Rebuild() {
     if (count_ > 1) {
-      losers_[0] = Play(1);
+      winner_ = Play(1);
     }
   }
 
   // After only the winner changed.
   void Replay() {
-    std::size_t winner = losers_[0];
+    std::size_t winner = winner_;
     for (std::size_t node = (winner + count_) / 2; node > 0; node /= 2) {
       if (before_(losers_[node], winner)) {
         std::swap(losers_[node], winner);
       }
     }
-    losers_[0] = winner;
+    winner_ = winner;
   }
 
-  std::size_t winner() const { return losers_[0]; }
+  std::size_t winner() const { return winner_; }
 
   // The best of the losers; the winner itself when it is alone. It is one of those that lost to the
   // winner directly, on its way up.
   std::size_t runner_up() const {
-    std::size_t best = losers_[0];
-    for (std::size_t node = (losers_[0] + count_) / 2; node > 0; node /= 2) {
-      if (best == losers_[0] || before_(losers_[node], best)) {
+    std::size_t best = winner_;
+    for (std::size_t node = (winner_ + count_) / 2; node > 0; node /= 2) {
+      if (best == winner_ || before_(losers_[node], best)) {
         best = losers_[node];
       }
     }
@@ -67,7 +67,9 @@ class LoserTree {
 
   std::size_t count_;
   Before before_;
-  std::vector<std::size_t> losers_;  // [0] is the winner of all.
+  std::size_t winner_ = 0;
+  std::vector<std::size_t>
+      losers_;  // Of each inner node; [0] is none. One source needs no matches.
 };
 
 }  // namespace firn

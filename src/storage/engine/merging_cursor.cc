@@ -8,23 +8,30 @@ namespace firn {
 
 MergingCursor::MergingCursor(const View& view, const ScanBounds& bounds,
                              const RunCursor::Setup& setup)
-    : bounds_(bounds), tree_(0, Before{this}) {
-  sources_.emplace_back(Memtable::Cursor(*view.active, setup.as_of));
+    : bounds_(bounds), sources_(SourcesOf(view, setup)), tree_(sources_.size(), Before{this}) {}
+
+// The reader's sequence was taken before this looks: a memtable found empty holds nothing for it.
+std::vector<MergeSource> MergingCursor::SourcesOf(const View& view, const RunCursor::Setup& setup) {
+  const Version& version = *view.version;
+  const int deepest = version.deepest_level();
+  std::vector<MergeSource> sources;
+  sources.reserve(1 + view.frozen_newest_first.size() + version.level0_runs().size() +
+                  static_cast<std::size_t>(std::max(deepest, 0)));
+  if (!view.active->empty()) {
+    sources.emplace_back(Memtable::Cursor(*view.active, setup.as_of));
+  }
   for (const FrozenMemtable& frozen : view.frozen_newest_first) {
-    sources_.emplace_back(Memtable::Cursor(*frozen.memtable, setup.as_of));
+    sources.emplace_back(Memtable::Cursor(*frozen.memtable, setup.as_of));
   }
-  const TableList& level0 = view.version->level0_newest_first();
-  level0_runs_.reserve(level0.size());  // Cursors point into it.
-  for (const auto& table : level0) {
-    level0_runs_.emplace_back(TableList{table});
-    sources_.emplace_back(RunCursor(level0_runs_.back(), setup));
+  for (const SortedRun& run : version.level0_runs()) {
+    sources.emplace_back(RunCursor(run, setup));
   }
-  for (int level = 1; level <= view.version->deepest_level(); ++level) {
-    if (!view.version->tables(level).empty()) {
-      sources_.emplace_back(RunCursor(view.version->sorted_level(level), setup));
+  for (int level = 1; level <= deepest; ++level) {
+    if (!version.tables(level).empty()) {
+      sources.emplace_back(RunCursor(version.sorted_level(level), setup));
     }
   }
-  tree_ = LoserTree<Before>(sources_.size(), Before{this});
+  return sources;
 }
 
 bool MergingCursor::Before::operator()(std::size_t a, std::size_t b) const {
@@ -67,15 +74,15 @@ void MergingCursor::MoveAll(Direction direction, Move&& move) {
 
 void MergingCursor::FindPrefix() {
   std::string_view shared;
-  bool is_first = true;
+  std::size_t valid = 0;
   for (const MergeSource& source : sources_) {
     if (source.valid()) {
       const std::string_view key = source.key();
-      shared = is_first ? key : shared.substr(0, CommonPrefix(shared, key));
-      is_first = false;
+      shared = valid == 0 ? key : shared.substr(0, CommonPrefix(shared, key));
+      ++valid;
     }
   }
-  prefix_.assign(shared);
+  prefix_.assign(valid > 1 ? shared : std::string_view());
   for (MergeSource& source : sources_) {
     source.TakeHead(prefix_);
   }
@@ -184,6 +191,9 @@ void MergingCursor::TurnAround(Direction direction) {
 
 void MergingCursor::ShowWinner() {
   run_left_ = 0;
+  if (sources_.empty()) {
+    return;
+  }
   MergeSource& winner = sources_[tree_.winner()];
   current_ = nullptr;
   if (error_ || !winner.valid() || IsBeyondBound(winner.key())) {

@@ -107,6 +107,7 @@ class MergingCursor {
     bool operator()(std::size_t a, std::size_t b) const;
   };
 
+  static std::vector<MergeSource> SourcesOf(const View& view, const RunCursor::Setup& setup);
   template <typename Move>
   void MoveAll(Direction direction, Move&& move);
   template <typename Move>
@@ -120,11 +121,10 @@ class MergingCursor {
   std::uint32_t RunLength(Table::Cursor& table, const MergeSource* runner_up) const;
 
   const ScanBounds& bounds_;
-  std::vector<SortedRun> level0_runs_;  // Each table of level 0 as a run of its own.
-  std::vector<MergeSource> sources_;    // Newest first.
+  std::vector<MergeSource> sources_;  // Newest first.
   Direction direction_ = Direction::kForward;
   LoserTree<Before> tree_;
-  std::string prefix_;  // Of the current keys of all sources.
+  std::string prefix_;  // Of the current keys of all sources, where there are several.
   MergeSource* current_ = nullptr;
   MergeSource* last_winner_ = nullptr;
   bool runner_up_is_equal_ = false;  // Another source stands on the current key.

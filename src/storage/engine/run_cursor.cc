@@ -17,12 +17,18 @@ bool RunCursor::OpenTable(std::size_t index) {
   }
   table_ = index;
   cursor_.reset();
-  Result<std::shared_ptr<const Table>> table = run_->tables()[index]->Open();
-  if (!table) {
-    open_error_ = std::move(table).error();
-    return false;
+  // The file keeps the table open, and the run keeps the file.
+  const TableFile& file = *run_->tables()[index];
+  const Table* table = file.opened();
+  if (table == nullptr) {
+    const Result<std::shared_ptr<const Table>> opened = file.Open();
+    if (!opened) {
+      open_error_ = opened.error();
+      return false;
+    }
+    table = opened->get();
   }
-  cursor_.emplace(*std::move(table), setup_.as_of, setup_.fill_cache);
+  cursor_.emplace(*table, setup_.as_of, setup_.fill_cache);
   return true;
 }
 

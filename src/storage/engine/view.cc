@@ -16,8 +16,8 @@ CurrentView::~CurrentView() {
 }
 
 std::shared_ptr<const View> CurrentView::Get() const {
-  MutexLock lock(mutex_);
-  return owner_;
+  const EpochGuard guard;
+  return std::static_pointer_cast<const View>(Peek()->shared_from_this());
 }
 
 void CurrentView::Change(const std::function<void(View&)>& change) {

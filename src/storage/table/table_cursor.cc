@@ -6,6 +6,7 @@
 // few.
 #include "storage/table/table_cursor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/propagate.h"
@@ -52,7 +53,7 @@ bool Table::Cursor::EnterBlock(std::uint32_t number, Move move) {
     number_ = number;
     simple_ = !block_->multi_version() && block_->largest_sequence() <= as_of_;
     const std::string_view prefix = block_->prefix();
-    key_.resize(std::max(key_.size(), prefix.size() + kHeadBytes));
+    key_.Reserve(prefix.size() + kHeadBytes, 0);
     prefix.copy(key_.data(), prefix.size());
   }
   position_ = 0;
@@ -72,10 +73,9 @@ bool Table::Cursor::EnterPreviousBlock() {
 
 void Table::Cursor::MakeKey() const {
   const std::size_t bytes = block_->KeyBytes(position_);
-  if (key_.size() < bytes + kHeadBytes) {
-    key_.resize(bytes + kHeadBytes);
-  }
-  block_->StoreSuffix(position_, key_.data() + block_->prefix().size());
+  const std::size_t prefix_bytes = block_->prefix().size();
+  key_.Reserve(bytes + kHeadBytes, prefix_bytes);
+  block_->StoreSuffix(position_, key_.data() + prefix_bytes);
   key_bytes_ = bytes;
   key_position_ = position_;
 }
@@ -199,6 +199,7 @@ void Table::Cursor::PrevSlowly() {
 Result<BlockReference> Table::Cursor::Fetch(std::uint32_t number, Move move) {
   BlockSlot& slot = table_->slots_[number];
   TableCounters& counters = table_->cache_->counters();
+  CachedBlock::Prefetch(slot.load(std::memory_order_relaxed));  // Harmless where there is none.
   if (auto cached = BlockCache::Pin(slot)) {
     counters.Add(TableCounter::kCacheHits);
     if (move == Move::kSeek) {
@@ -245,7 +246,13 @@ Result<void> Table::Cursor::ReadAhead(std::uint32_t number, Move move) {
       begin = index.extent(number).offset;
     }
   }
-  return window_.Fill(table_->reader_, begin, end);
+  FIRN_TRY(window_.Fill(table_->reader_, begin, end));
+  if (readahead_bytes_ == bytes_max) {  // It has been going on for long, and so it will.
+    const std::uint64_t next =
+        move == Move::kForward ? end : begin - std::min(begin, readahead_bytes_);
+    table_->reader_.WillRead(next, readahead_bytes_);
+  }
+  return {};
 }
 
 }  // namespace firn

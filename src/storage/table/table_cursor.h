@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Walks a table as one reader sees it, in both directions, at the same cost. The cursor holds a
-// reference to the block it is in, and to the table. Most blocks are simple: each key has one
+// reference to the block it is in. Most blocks are simple: each key has one
 // version and the reader sees all of them; there a step is one addition, and the key is put
 // together only when it is asked for.
 //
@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/key_buffer.h"
 #include "firn/result.h"
 #include "storage/entry.h"
 #include "storage/table/block_cache.h"
@@ -28,7 +29,12 @@ namespace firn {
 class Table::Cursor {
  public:
   Cursor(std::shared_ptr<const Table> table, SequenceNumber as_of, bool fill_cache = true)
-      : table_(std::move(table)), as_of_(as_of), fill_cache_(fill_cache) {}
+      : Cursor(*table, as_of, fill_cache) {
+    owner_ = std::move(table);
+  }
+  // `table` must outlive the cursor.
+  Cursor(const Table& table, SequenceNumber as_of, bool fill_cache)
+      : table_(&table), as_of_(as_of), fill_cache_(fill_cache) {}
 
   void SeekToFirst();
   void SeekToLast();
@@ -104,7 +110,8 @@ class Table::Cursor {
   Result<BlockReference> Fetch(std::uint32_t number, Move move);
   Result<void> ReadAhead(std::uint32_t number, Move move);
 
-  std::shared_ptr<const Table> table_;
+  std::shared_ptr<const Table> owner_;  // Null where somebody else keeps the table.
+  const Table* table_;
   SequenceNumber as_of_;
   bool fill_cache_;
   bool simple_ = false;
@@ -114,7 +121,7 @@ class Table::Cursor {
   BlockReference holder_;                          // Keeps block_.
   mutable std::uint32_t key_position_ = kNowhere;  // What key_ was made for.
   mutable std::size_t key_bytes_ = 0;
-  mutable std::string key_;  // Starts with the prefix of the block.
+  mutable KeyBuffer key_;  // Starts with the prefix of the block.
   std::string passed_key_;
   Result<void> status_;
   BlockWindow window_;

@@ -127,6 +127,9 @@ Result<std::shared_ptr<const Version>> Version::Apply(
   }
   std::ranges::sort(lists[0], NewestFirst);
   next->level0_ = std::move(lists[0]);
+  for (const auto& table : next->level0_) {
+    next->level0_runs_.emplace_back(TableList{table});
+  }
   for (std::size_t level = 1; level < kLevelCount; ++level) {
     std::ranges::sort(lists[level], ByKey);
     next->sorted_[level - 1] = SortedRun(std::move(lists[level]));

@@ -53,6 +53,8 @@ class Version {
       const VersionEdit& edit, const std::shared_ptr<TableDirectory>& directory) const;
 
   const TableList& level0_newest_first() const { return level0_; }
+  // Each table of level 0 as a run of its own, in the same order.
+  const std::vector<SortedRun>& level0_runs() const { return level0_runs_; }
   // Level 1 and deeper.
   const SortedRun& sorted_level(int level) const {
     return sorted_[static_cast<std::size_t>(level) - 1];
@@ -82,6 +84,7 @@ class Version {
 
  private:
   TableList level0_;
+  std::vector<SortedRun> level0_runs_;
   TableList empty_;
   std::array<SortedRun, kLevelCount - 1> sorted_;
   std::array<std::uint64_t, kLevelCount> bytes_{};
