@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kWriterBytesPerSecond = 2'000'000;
 constexpr std::chrono::milliseconds kWriterTick{1};
 constexpr std::chrono::milliseconds kSettlingTick{10};
-constexpr std::chrono::milliseconds kQuietStretch{200};
+constexpr std::chrono::milliseconds kQuietStretch{
+    500};                                  // Firn merges when nobody has written for 250.
 constexpr double kQuietCpuSeconds = 0.05;  // The looks themselves take some.
 constexpr unsigned kBatchMax = 100;
 

@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "firn/iterator.h"
@@ -39,7 +40,30 @@ namespace firn {
 namespace internal {
 class DatabaseHandle;
 class SnapshotHandle;
-class PinnedHandle;
+
+// One reference to what holds the bytes of a value.
+class Pin {
+ public:
+  using GiveBack = void (*)(const void* holder);
+
+  Pin(const void* holder, GiveBack give_back) : holder_(holder), give_back_(give_back) {}
+  Pin(Pin&& other) noexcept
+      : holder_(std::exchange(other.holder_, nullptr)), give_back_(other.give_back_) {}
+  Pin& operator=(Pin&& other) noexcept {
+    std::swap(holder_, other.holder_);
+    std::swap(give_back_, other.give_back_);
+    return *this;
+  }
+  ~Pin() {
+    if (holder_ != nullptr) {
+      give_back_(holder_);
+    }
+  }
+
+ private:
+  const void* holder_;
+  GiveBack give_back_;
+};
 }  // namespace internal
 
 // A point in the history of a database. Reads through it see exactly the writes acknowledged before
@@ -56,16 +80,16 @@ class Snapshot {
   std::shared_ptr<const internal::SnapshotHandle> handle_;
 };
 
-// A value without a copy: it pins the block or memtable that holds the bytes. Keep it briefly.
+// A value without a copy: it pins the block or memtable that holds the bytes, and nothing else; it
+// may outlive the Database. Keep it briefly.
 class PinnedValue {
  public:
-  PinnedValue(std::string_view value, std::shared_ptr<const internal::PinnedHandle> handle)
-      : value_(value), handle_(std::move(handle)) {}
+  PinnedValue(std::string_view value, internal::Pin pin) : value_(value), pin_(std::move(pin)) {}
   std::string_view view() const { return value_; }
 
  private:
   std::string_view value_;
-  std::shared_ptr<const internal::PinnedHandle> handle_;
+  internal::Pin pin_;
 };
 
 class Database {
@@ -80,8 +104,9 @@ class Database {
   Database& operator=(Database&&) noexcept;
   ~Database();  // Closes; an error of closing is lost, so call Close to see it.
 
-  // Syncs the log, ends background work and refuses later calls with kClosed. Without a log it
-  // flushes first. Blocks until running compactions have stopped at their next block.
+  // Syncs the log, ends background work and refuses later calls with kClosed. Flushes first what
+  // the next open would take long to replay, and without a log everything. Blocks until running
+  // compactions have stopped at their next block.
   Result<void> Close();
 
   // Writes. May be slowed while flushes or compactions are behind; Statistics say why. A write that

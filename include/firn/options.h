@@ -99,6 +99,10 @@ struct Options {
   // Merge tables in the background without being asked. Turn off for bulk loads that end in
   // CompactRange, and in tests.
   bool auto_compaction = true;
+
+  // While nobody writes, merge level 0 before it is full, where that is cheap, so that reads find
+  // fewer tables. Turn off where the writes that it costs a disk matter more.
+  bool compact_when_idle = true;
 };
 
 struct WriteOptions {

@@ -8,6 +8,7 @@ Options NodeOptions() {
   options.memory_budget_bytes = std::size_t{256} << 20;
   options.memtable_bytes = std::size_t{4} << 20;
   options.level0_tables_max = 4;
+  options.compact_when_idle = false;  // What a level holds is what the levels' rules say.
   options.level0_bytes_max = std::uint64_t{40} << 20;
   options.level_ratio = 10;
   return options;

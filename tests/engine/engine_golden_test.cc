@@ -61,6 +61,7 @@ class EngineDocument {
     set("budget", options_.memory_budget_bytes);
     set("wal", options_.wal);
     set("auto", options_.auto_compaction);
+    set("idle", options_.compact_when_idle);
     set("bloom", options_.bloom_bits_per_key);
     set("l0", options_.level0_tables_max);
     set("read-only", options_.read_only);

@@ -9,6 +9,9 @@
 namespace firn {
 namespace {
 
+// Bytes that merging an idle level 0 may read for each of its own.
+constexpr std::uint64_t kIdleCostMax = 8;
+
 std::uint64_t BytesOf(const TableList& tables) {
   std::uint64_t bytes = 0;
   for (const auto& table : tables) {
@@ -68,6 +71,16 @@ std::optional<CompactionPlan> MoveIsolated(const Version& version, const BusyTab
   CompactionPlan plan = Finish(version, {{.level = 0, .tables = std::move(isolated)}}, 1);
   plan.trivial_move = true;
   return plan;
+}
+
+// All of level 0 at once: leaving an old table behind would put newer data below it.
+std::optional<CompactionPlan> MergeLevel0(const Version& version, const BusyTables& busy) {
+  const TableList& level0 = version.level0_newest_first();
+  CompactionPlan plan = Finish(version,
+                               {{.level = 0, .tables = level0},
+                                {.level = 1, .tables = version.Overlapping(1, RangeOf(level0))}},
+                               1);
+  return IsBlocked(plan, busy) ? std::nullopt : std::optional(std::move(plan));
 }
 
 // One table of a sorted level with what it overlaps in the next.
@@ -179,13 +192,19 @@ std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimi
   if (auto move = MoveIsolated(version, busy)) {
     return move;
   }
-  // All of level 0 at once: leaving an old table behind would put newer data below it.
-  const TableList& level0 = version.level0_newest_first();
-  CompactionPlan plan = Finish(version,
-                               {{.level = 0, .tables = level0},
-                                {.level = 1, .tables = version.Overlapping(1, RangeOf(level0))}},
-                               1);
-  return IsBlocked(plan, busy) ? std::nullopt : std::optional(std::move(plan));
+  return MergeLevel0(version, busy);
+}
+
+std::optional<CompactionPlan> PickIdle(const Version& version, const BusyTables& busy) {
+  if (version.level0_newest_first().empty()) {
+    return std::nullopt;
+  }
+  if (auto move = MoveIsolated(version, busy)) {
+    return move;
+  }
+  auto merge = MergeLevel0(version, busy);
+  const bool is_cheap = merge && merge->input_bytes() <= kIdleCostMax * version.bytes(0);
+  return is_cheap ? std::move(merge) : std::nullopt;
 }
 
 std::optional<CompactionPlan> PickDeep(const Version& version, const LevelLimits& limits,

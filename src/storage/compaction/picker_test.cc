@@ -14,7 +14,7 @@ namespace {
 
 // A tree made of text, and the questions one can ask of it:
 //   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); damaged tables end in '!'
-//   pick-level0, pick-deep [busy=4,…], plan-level N, plan-range [from..to]
+//   pick-level0, pick-deep, pick-idle [busy=4,…], plan-level N, plan-range [from..to]
 //   debt
 class Shape {
  public:
@@ -47,6 +47,9 @@ class Shape {
     }
     if (command.name == "pick-deep") {
       return PickDeep(*version_, limits_, busy);
+    }
+    if (command.name == "pick-idle") {
+      return PickIdle(*version_, busy);
     }
     if (command.name == "plan-level") {
       return PlanLevel(*version_, std::stoi(command.words.at(0)));

@@ -9,14 +9,6 @@
 #include "storage/engine/memory_budget.h"
 
 namespace firn {
-namespace {
-
-std::optional<CompactionPlan> Pick(const Version& version, const LevelLimits& limits, Lane lane,
-                                   const BusyTables& busy) {
-  return lane == Lane::kFlush ? PickLevel0(version, limits, busy) : PickDeep(version, limits, busy);
-}
-
-}  // namespace
 
 void Compactor::Kick() {
   if (!parts_.options.auto_compaction || parts_.health.stopped()) {
@@ -35,8 +27,21 @@ void Compactor::Kick() {
   }
 }
 
-bool Compactor::IsDue(Lane lane) const {
-  return Pick(*parts_.view->Get()->version, parts_.limits, lane, busy_).has_value();
+void Compactor::SetIdle(bool idle) {
+  {
+    MutexLock lock(mutex_);
+    idle_ = idle && parts_.options.compact_when_idle;
+  }
+  Kick();
+}
+
+std::optional<CompactionPlan> Compactor::Pick(Lane lane) const {
+  const std::shared_ptr<const Version> version = parts_.view->Get()->version;
+  if (lane != Lane::kFlush) {
+    return PickDeep(*version, parts_.limits, busy_);
+  }
+  auto plan = PickLevel0(*version, parts_.limits, busy_);
+  return plan || !idle_ ? std::move(plan) : PickIdle(*version, busy_);
 }
 
 bool Compactor::MayStart(Lane lane) const {
@@ -82,7 +87,7 @@ std::optional<CompactionPlan> Compactor::TakePlan(Lane lane) {
   if (stopped_ || manual_ > 0) {
     return std::nullopt;
   }
-  auto plan = Pick(*parts_.view->Get()->version, parts_.limits, lane, busy_);
+  auto plan = Pick(lane);
   if (plan) {
     for (const CompactionInput& input : plan->inputs) {
       for (const auto& table : input.tables) {

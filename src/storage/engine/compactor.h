@@ -27,6 +27,9 @@ class Compactor {
   // The tree has changed: start what is due in the background.
   void Kick();
 
+  // Whether anybody writes at the moment. While nobody does, more is due.
+  void SetIdle(bool idle);
+
   // Waits until no background job runs, then runs what `plan` makes of the current version on this
   // thread. kCorruption of an input, kNoSpace, kIo, kReadOnly, kClosed.
   Result<CompactionResult> Run(const Planner& plan);
@@ -47,7 +50,8 @@ class Compactor {
   Result<CompactionResult> Merge(const CompactionPlan& plan, Lane lane);
   Result<void> Pause(Lane lane);
   Result<void> CheckRoom(const CompactionPlan& plan) const;
-  bool IsDue(Lane lane) const FIRN_REQUIRES(mutex_);
+  std::optional<CompactionPlan> Pick(Lane lane) const FIRN_REQUIRES(mutex_);
+  bool IsDue(Lane lane) const FIRN_REQUIRES(mutex_) { return Pick(lane).has_value(); }
   bool MayStart(Lane lane) const FIRN_REQUIRES(mutex_);  // It is due, and did not fail lately.
 
   EngineParts& parts_;
@@ -60,6 +64,7 @@ class Compactor {
   int manual_ FIRN_GUARDED_BY(mutex_) = 0;  // Callers that want or have the tree to themselves.
   bool manual_runs_ FIRN_GUARDED_BY(mutex_) = false;
   bool stopped_ FIRN_GUARDED_BY(mutex_) = false;
+  bool idle_ FIRN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace firn

@@ -21,6 +21,27 @@ namespace {
 
 std::atomic<std::uint64_t> fork_generation{0};
 
+constexpr std::chrono::milliseconds kTickWithoutSyncs{100};
+// Longer than a writer in a loop is ever held up, shorter than a user looks away.
+constexpr std::chrono::milliseconds kIdleAfter{250};
+// What Close leaves in the log, in bytes of memtable: the next open replays it in a millisecond.
+constexpr std::size_t kLeftInLogMax = std::size_t{256} << 10;
+
+// Keeps what a read has found beyond its scope: the block, which needs neither cache nor table, or
+// the view whose memtable it is in.
+internal::Pin PinOf(ReadScope& scope) {
+  using Block = ReadScope::BlockReference;
+  using Owner = std::shared_ptr<const ReadOwner>;
+  if (Block block = scope.block()) {
+    return {block.Release(), [](const void* holder) {
+              const Block last = Block::Adopt(static_cast<const Counted*>(holder));
+            }};
+  }
+  scope.LeaveEpoch();
+  return {new Owner(scope.owner_reference()),
+          [](const void* holder) { delete static_cast<const Owner*>(holder); }};
+}
+
 // Bounds of a ScanOptions that was used to name a range of keys.
 Result<std::optional<KeyRange>> RangeOf(const ScanOptions& options) {
   FIRN_TRY_ASSIGN(const ScanBounds bounds, BoundsOf(options));
@@ -67,19 +88,29 @@ void Engine::Begin(WritePath::Start start) {
   }
   flusher_.Kick();
   compactor_.Kick();
-  if (parts_.options.sync_interval.count() > 0) {
-    timer_ = parts_.environment.scheduler->Every(parts_.options.sync_interval, [this] { Tick(); });
-  }
+  last_write_seen_ = parts_.Now();
+  const auto interval = parts_.options.sync_interval;
+  timer_ = parts_.environment.scheduler->Every(interval.count() > 0 ? interval : kTickWithoutSyncs,
+                                               [this] { Tick(); });
 }
 
 void Engine::Tick() {
   LookForSpace();
   write_path_.Tick();
   SizeCache(parts_);
-  compactor_.Kick();  // One that found no space may find some now.
+  compactor_.SetIdle(IsIdle());  // Kicks: one that found no space may find some now.
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
     parts_.health.NoteFailure(deleted.error());
   }
+}
+
+bool Engine::IsIdle() {
+  const std::uint64_t writes = parts_.write_counters.writes.load(std::memory_order_relaxed);
+  if (writes != writes_seen_) {
+    writes_seen_ = writes;
+    last_write_seen_ = parts_.Now();
+  }
+  return parts_.Now() - last_write_seen_ >= kIdleAfter;
 }
 
 void Engine::LookForSpace() {
@@ -114,17 +145,7 @@ Result<void> Engine::Close() {
   if (timer_) {
     parts_.environment.scheduler->Cancel(*timer_);
   }
-  Result<void> result;
-  const bool has_unflushed = !CurrentViewReference()->active->empty();
-  if (!parts_.options.wal && has_unflushed && !parts_.health.stopped()) {
-    Result<std::uint64_t> ticket = write_path_.Freeze();
-    result = ticket ? Result<void>() : Result<void>(std::move(ticket).error());
-    if (result) {
-      // NOLINTNEXTLINE(bugprone-use-after-move): moved from only where `result` is an error.
-      Result<FlushResult> flushed = flusher_.Await(*ticket);
-      result = flushed ? Result<void>() : Result<void>(std::move(flushed).error());
-    }
-  }
+  Result<void> result = FlushBeforeClosing();
   compactor_.Stop();
   flusher_.Stop();
   Result<void> closed = write_path_.Close();
@@ -137,6 +158,27 @@ Result<void> Engine::Close() {
     lock_.reset();
   }
   return result ? std::move(closed) : std::move(result);
+}
+
+// Without a log everything has to go into tables, with one what would take the next open long to
+// replay; failing at that loses nothing.
+Result<void> Engine::FlushBeforeClosing() {
+  const std::shared_ptr<const View> view = CurrentViewReference();
+  const bool wal = parts_.options.wal;
+  std::size_t unflushed_bytes = view->active->data_bytes();
+  for (const FrozenMemtable& frozen : view->frozen_newest_first) {
+    unflushed_bytes += frozen.memtable->data_bytes();
+  }
+  const bool is_much = !wal || unflushed_bytes > kLeftInLogMax;
+  if (view->active->empty() || !is_much || parts_.health.stopped()) {
+    return {};
+  }
+  Result<std::uint64_t> ticket = write_path_.Freeze();
+  if (!ticket) {
+    return wal ? Result<void>() : std::move(ticket).error();
+  }
+  Result<FlushResult> flushed = flusher_.Await(*ticket);
+  return flushed || wal ? Result<void>() : std::move(flushed).error();
 }
 
 std::shared_ptr<const FileLock> Engine::LockReference() const {
@@ -291,14 +333,7 @@ Result<std::optional<PinnedValue>> Engine::GetPinned(std::string_view key,
   if (!found) {
     return std::optional<PinnedValue>();
   }
-  auto handle = std::make_shared<internal::PinnedHandle>();
-  handle->lock = LockReference();
-  // The view keeps memtables and, through its tables, cached blocks' owners; the block is kept by
-  // itself, since the cache may drop it.
-  handle->block = scope.block();
-  scope.LeaveEpoch();
-  handle->view = scope.owner_reference();
-  return std::optional<PinnedValue>(std::in_place, found->value, std::move(handle));
+  return std::optional<PinnedValue>(std::in_place, found->value, PinOf(scope));
 }
 
 Result<std::vector<std::optional<std::string>>> Engine::MultiGet(

@@ -95,6 +95,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void Begin(WritePath::Start start);
   void Tick();
   void LookForSpace();
+  bool IsIdle();
+  Result<void> FlushBeforeClosing();
   Result<void> CheckOpen() const;
   Result<void> CheckReadable(const Snapshot* snapshot) const;
   Result<void> CheckRequest(const CommitRequest& request, const WriteOptions& options) const;
@@ -112,6 +114,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Compactor compactor_{parts_, installer_, flusher_};
   WritePath write_path_{parts_, flusher_};
   std::optional<TimerId> timer_;
+  // Of the timer: writes as of the tick that saw the last one, and when that was.
+  std::uint64_t writes_seen_ = 0;
+  std::chrono::nanoseconds last_write_seen_{0};
   std::uint64_t fork_generation_ = 0;
 };
 

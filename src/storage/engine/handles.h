@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the public handles hold. Each shares ownership of what it reads and of the directory's lock,
-// so that it may outlive the Database it came from, and nobody changes the files under it.
+// What the public handles hold. A snapshot, as an iterator, shares ownership of what it reads and
+// of the directory's lock, so that it may outlive the Database it came from, and nobody changes the
+// files under it.
 #pragma once
 
 #include <memory>
@@ -41,14 +42,6 @@ class SnapshotHandle {
   const std::shared_ptr<const FileLock> lock_;
   SnapshotList& list_;
   const SequenceNumber sequence_;
-};
-
-// Members go in reverse order: the block before the view before the lock.
-class PinnedHandle {
- public:
-  std::shared_ptr<const FileLock> lock;
-  std::shared_ptr<const ReadOwner> view;
-  ReadScope::BlockReference block;
 };
 
 }  // namespace firn::internal

@@ -276,10 +276,10 @@ Result<std::uint64_t> WritePath::AppliedIndex() {
 
 void WritePath::Tick() {
   if (log_ != nullptr && !parts_.health.stopped()) {
-    if (appended_.load(std::memory_order_acquire) != synced_.load(std::memory_order_relaxed)) {
-      static_cast<void>(SyncLog());  // A failure has ended writing and is told to the next writer.
-    } else {
+    if (appended_.load(std::memory_order_acquire) == synced_.load(std::memory_order_relaxed)) {
       static_cast<void>(RunExclusively([this] { return log_->MarkSynced(); }));
+    } else if (parts_.options.sync_interval.count() > 0) {
+      static_cast<void>(SyncLog());  // A failure has ended writing and is told to the next writer.
     }
   }
   if (parts_.health.no_space()) {
