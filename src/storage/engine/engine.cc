@@ -38,8 +38,9 @@ internal::Pin PinOf(ReadScope& scope) {
             }};
   }
   scope.LeaveEpoch();
-  return {new Owner(scope.owner_reference()),
-          [](const void* holder) { delete static_cast<const Owner*>(holder); }};
+  return {std::make_unique<Owner>(scope.owner_reference()).release(), [](const void* holder) {
+            const std::unique_ptr<const Owner> last(static_cast<const Owner*>(holder));
+          }};
 }
 
 // Bounds of a ScanOptions that was used to name a range of keys.
