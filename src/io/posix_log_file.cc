@@ -5,6 +5,11 @@
 // small sync writes a whole one (1 MiB instead of 4 KiB). Space from fallocate(2) is unwritten: the
 // first sync of a block converts it, and the pages that a mapping dirties are single ones.
 //
+// Two kinds of records are not stored through the mapping but written by a call, into the same
+// pages. Large ones: each page of a mapping costs a fault and is zeroed first. And the first after
+// a sync: that has taken the right to store from the pages it wrote, so a store would fault too,
+// and the next sync would have to take it again.
+//
 // A mapped store cannot report an error: on a file system that may still run out of space under an
 // allocated file (copy on write, network, user space) it ends the process by SIGBUS. Therefore
 // kAuto maps only where allocation is a promise.
@@ -17,6 +22,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "base/propagate.h"
@@ -30,6 +36,9 @@ constexpr std::uint64_t kPageBytes = 4096;
 // costs two system calls, which at this size is below a nanosecond for each record of 140 bytes.
 constexpr std::uint64_t kWindowBytes = 512 << 10;
 constexpr std::size_t kZeroPieceBytes = 64 << 10;
+// Of records that are written by a call; the buffer for them is as large as the largest.
+constexpr std::size_t kWrittenBytesMin = 2 << 10;
+constexpr std::size_t kWrittenBytesMax = 1 << 20;
 constexpr long kXfsMagic = 0x58465342;
 
 class WrittenLogFile final : public LogFile {
@@ -53,6 +62,9 @@ class WrittenLogFile final : public LogFile {
   Result<void> Sync() override { return SyncData(descriptor_.get(), path_); }
   std::uint64_t capacity() const override { return capacity_; }
 
+  const std::string& path() const { return path_; }
+  int descriptor() const { return descriptor_.get(); }
+
  private:
   const std::string path_;
   const Descriptor descriptor_;
@@ -64,33 +76,48 @@ class WrittenLogFile final : public LogFile {
 class MappedLogFile final : public LogFile {
  public:
   MappedLogFile(std::string path, Descriptor descriptor, std::uint64_t capacity)
-      : path_(std::move(path)), descriptor_(std::move(descriptor)), capacity_(capacity) {}
+      : by_calls_(std::move(path), std::move(descriptor), capacity) {}
   ~MappedLogFile() override { Unmap(); }
 
   Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) override {
+    is_written_ = length <= kWrittenBytesMax &&
+                  (length >= kWrittenBytesMin || was_synced_.load(std::memory_order_relaxed));
+    if (is_written_) {
+      was_synced_.store(false, std::memory_order_relaxed);
+      return by_calls_.Lend(offset, length);
+    }
     if (offset < window_at_ || offset + length > window_at_ + window_bytes_) [[unlikely]] {
       FIRN_TRY(Slide(offset, length));
     }
     return std::span(window_ + (offset - window_at_), length);
   }
 
-  Result<void> Commit(std::uint64_t, std::size_t) override { return {}; }
-  Result<void> Sync() override { return SyncData(descriptor_.get(), path_); }
-  std::uint64_t capacity() const override { return capacity_; }
+  Result<void> Commit(std::uint64_t offset, std::size_t length) override {
+    return is_written_ ? by_calls_.Commit(offset, length) : Result<void>();
+  }
+  Result<void> Sync() override {
+    FIRN_TRY(by_calls_.Sync());
+    was_synced_.store(true, std::memory_order_relaxed);
+    return {};
+  }
+  std::uint64_t capacity() const override { return by_calls_.capacity(); }
 
  private:
   Result<void> Slide(std::uint64_t offset, std::size_t length) {
-    if (offset + length > capacity_) {
-      return SystemError("map", path_ + " @" + std::to_string(offset), ENXIO);
+    auto error = [&](int code) {
+      return SystemError("map", by_calls_.path() + " @" + std::to_string(offset), code);
+    };
+    if (offset + length > capacity()) {
+      return error(ENXIO);
     }
     Unmap();
     const std::uint64_t start = offset / kPageBytes * kPageBytes;
     const std::uint64_t bytes =
-        std::min(std::max(kWindowBytes, offset + length - start), capacity_ - start);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_.get(),
-                          static_cast<off_t>(start));
+        std::min(std::max(kWindowBytes, offset + length - start), capacity() - start);
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                          by_calls_.descriptor(), static_cast<off_t>(start));
     if (memory == MAP_FAILED) {
-      return SystemError("map", path_ + " @" + std::to_string(start), errno);
+      return error(errno);
     }
     // Without this the first touch reads ahead, by default of some devices 8 MiB, and brings pages
     // in large folios, which a small sync then writes whole.
@@ -109,9 +136,9 @@ class MappedLogFile final : public LogFile {
     }
   }
 
-  const std::string path_;
-  const Descriptor descriptor_;
-  const std::uint64_t capacity_;
+  WrittenLogFile by_calls_;
+  bool is_written_ = false;              // What was lent last.
+  std::atomic<bool> was_synced_{false};  // Since something was lent.
   char* window_ = nullptr;
   std::uint64_t window_at_ = 0;
   std::uint64_t window_bytes_ = 0;
