@@ -110,6 +110,16 @@ void MergingCursor::Seek(std::string_view key) {
     MoveAll(Direction::kForward, [](auto& cursor) { cursor.SeekToFirst(); });
     return;
   }
+  for (MergeSource& source : sources_) {
+    if (RunCursor* run = source.run()) {
+      run->Aim(target);
+    }
+  }
+  for (MergeSource& source : sources_) {
+    if (RunCursor* run = source.run()) {
+      run->PrefetchAim();
+    }
+  }
   MoveAll(Direction::kForward, [target](auto& cursor) { cursor.Seek(target); });
 }
 

@@ -46,8 +46,20 @@ void RunCursor::SeekToLast() {
   }
 }
 
-void RunCursor::Seek(std::string_view key) {
+void RunCursor::Aim(std::string_view key) {
+  has_aimed_ = true;
   if (OpenTable(run_->LowerBound(key))) {
+    cursor_->Aim(key);
+  }
+}
+
+void RunCursor::Seek(std::string_view key) {
+  if (!has_aimed_) {
+    Aim(key);
+    PrefetchAim();
+  }
+  has_aimed_ = false;
+  if (cursor_) {
     cursor_->Seek(key);
     SkipForward();
   }

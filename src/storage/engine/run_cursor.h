@@ -30,6 +30,13 @@ class RunCursor {
   void SeekToLast();
   void Seek(std::string_view key);
   void SeekForPrev(std::string_view key);
+  // As those of Table::Cursor.
+  void Aim(std::string_view key);
+  void PrefetchAim() const {
+    if (cursor_) {
+      cursor_->PrefetchAim();
+    }
+  }
   void Next() {
     cursor_->Next();
     if (!cursor_->valid()) [[unlikely]] {
@@ -59,6 +66,7 @@ class RunCursor {
   const SortedRun* run_;
   Setup setup_;
   std::size_t table_ = 0;  // Index of the table that cursor_ is in.
+  bool has_aimed_ = false;
   std::optional<Table::Cursor> cursor_;
   std::optional<Error> open_error_;
 };

@@ -17,6 +17,7 @@ using table_format::BlockExtent;
 
 namespace {
 
+constexpr std::uintptr_t kNextDoorBytes = 64 << 10;
 constexpr std::uint32_t kMissesBeforeReadahead = 2;
 constexpr std::uint64_t kReadaheadBytesMin = std::uint64_t{16} << 10;
 constexpr std::uint64_t kReadaheadBytesMax = std::uint64_t{256} << 10;
@@ -51,6 +52,9 @@ bool Table::Cursor::EnterBlock(std::uint32_t number, Move move) {
     holder_ = *std::move(fetched);
     block_ = &holder_->block();
     number_ = number;
+    if (move != Move::kSeek) {
+      PrefetchBeyond(move == Move::kForward ? number + 1 : number - 1);
+    }
     simple_ = !block_->multi_version() && block_->largest_sequence() <= as_of_;
     const std::string_view prefix = block_->prefix();
     key_.Reserve(prefix.size() + kHeadBytes, 0);
@@ -148,8 +152,25 @@ void Table::Cursor::SeekToLast() {
   }
 }
 
+void Table::Cursor::Aim(std::string_view key) {
+  aim_ = table_->index_.Find(key, as_of_);
+  if (aim_ < table_->index_.block_count()) {
+    __builtin_prefetch(&table_->slots_[aim_]);
+  }
+}
+
+void Table::Cursor::PrefetchAim() const {
+  if (aim_ < table_->index_.block_count()) {
+    CachedBlock::Prefetch(table_->slots_[aim_].load(std::memory_order_relaxed));
+  }
+}
+
 void Table::Cursor::Seek(std::string_view key) {
-  if (EnterBlock(table_->index_.Find(key, as_of_), Move::kSeek)) {
+  if (aim_ == kNowhere) {
+    Aim(key);
+    PrefetchAim();
+  }
+  if (EnterBlock(std::exchange(aim_, kNowhere), Move::kSeek)) {
     position_ = block_->LowerBound(key, as_of_);
     SettleForward();
   }
@@ -196,10 +217,23 @@ void Table::Cursor::PrevSlowly() {
   SettleBackward();
 }
 
+// Asks for the memory of the cached block that the cursor comes to next, if it is cached; where it
+// lies next to the current one the processor has seen that already.
+void Table::Cursor::PrefetchBeyond(std::uint32_t number) const {
+  if (number >= table_->index_.block_count()) {
+    return;
+  }
+  const CachedBlock* const next = table_->slots_[number].load(std::memory_order_relaxed);
+  const auto here = reinterpret_cast<std::uintptr_t>(holder_.get());
+  const auto there = reinterpret_cast<std::uintptr_t>(next);
+  if (std::max(here, there) - std::min(here, there) > kNextDoorBytes) {
+    CachedBlock::Prefetch(next);
+  }
+}
+
 Result<BlockReference> Table::Cursor::Fetch(std::uint32_t number, Move move) {
   BlockSlot& slot = table_->slots_[number];
   TableCounters& counters = table_->cache_->counters();
-  CachedBlock::Prefetch(slot.load(std::memory_order_relaxed));  // Harmless where there is none.
   if (auto cached = BlockCache::Pin(slot)) {
     counters.Add(TableCounter::kCacheHits);
     if (move == Move::kSeek) {

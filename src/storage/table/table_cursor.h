@@ -40,6 +40,11 @@ class Table::Cursor {
   void SeekToLast();
   void Seek(std::string_view key);
   void SeekForPrev(std::string_view key);
+  // The first steps of Seek(key), which must follow: finds the block and asks for its memory, first
+  // for the way to it. Who seeks in several tables takes each step in all of them, so that their
+  // cache misses overlap.
+  void Aim(std::string_view key);
+  void PrefetchAim() const;
   // Each requires valid().
   void Next() {
     if (simple_ && position_ + 1 < block_->count()) [[likely]] {
@@ -92,7 +97,7 @@ class Table::Cursor {
   BlockReference block() const { return holder_; }
 
  private:
-  static constexpr std::uint32_t kNowhere = UINT32_MAX;
+  static constexpr std::uint32_t kNowhere = UINT32_MAX;  // Beyond any position or block.
 
   enum class Move { kSeek, kForward, kBackward };
 
@@ -107,6 +112,7 @@ class Table::Cursor {
   void SettleBackward();
   void EnterBlockOfVersion();
   void StepBefore(std::string_view key);
+  void PrefetchBeyond(std::uint32_t number) const;
   Result<BlockReference> Fetch(std::uint32_t number, Move move);
   Result<void> ReadAhead(std::uint32_t number, Move move);
 
@@ -115,6 +121,7 @@ class Table::Cursor {
   SequenceNumber as_of_;
   bool fill_cache_;
   bool simple_ = false;
+  std::uint32_t aim_ = kNowhere;                   // The block that the next Seek goes to.
   std::uint32_t number_ = 0;                       // Of the block.
   std::uint32_t position_ = 0;                     // In the block.
   const Block* block_ = nullptr;                   // Null: not valid.
