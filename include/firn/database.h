@@ -10,8 +10,8 @@
 // Keys are 1 byte to 64 KiB, values 0 to 64 MiB, any bytes in both; keys are ordered bytewise.
 // Every member function may be called from any thread at any time, except that moving or destroying
 // the Database must not race with other calls on it. Iterators, snapshots and pinned values keep
-// what they need alive: they may outlive the Database, and until the last is gone the directory
-// stays locked.
+// what they need alive: they may outlive the Database, and until the last iterator and snapshot is
+// gone the directory stays locked.
 //
 // After the first failed write or sync of a file the database answers reads only and every write
 // with that error (kReadOnly names it), until it is opened again. A full disk is milder: writes
