@@ -276,11 +276,33 @@ int Block::CompareKey(std::uint32_t i, std::string_view key) const {
   return CompareSuffix(i, key.substr(prefix_bytes_));
 }
 
-Block::Bounds Block::EqualHeads(std::string_view key) const {
+std::vector<std::uint64_t> Block::SampleHeads() const {
+  std::vector<std::uint64_t> samples;
+  if (count_ >= kSampledMin && head_width_ != 0) {
+    samples.reserve(count_ / kHeadsPerSample + 1);
+    for (std::uint32_t i = 0; i < count_; i += kHeadsPerSample) {
+      samples.push_back(Head(i));
+    }
+  }
+  return samples;
+}
+
+Block::Bounds Block::EqualHeads(std::string_view key,
+                                std::span<const std::uint64_t> samples) const {
   const char* const heads = data_ + format::kHeaderBytes;
   const std::uint64_t wanted = KeyHead(key, prefix_bytes_) >> head_shift_;
+  // The first head that is not below lies behind the last sample that is, and not behind the next.
+  std::uint32_t from = 0;
+  std::uint32_t to = count_;
+  if (!samples.empty()) {
+    const std::uint32_t next = LowerHead<std::uint64_t>(
+        reinterpret_cast<const char*>(samples.data()), samples.size(), wanted);
+    from = next == 0 ? 0 : (next - 1) * kHeadsPerSample + 1;
+    to = std::min(count_, next * kHeadsPerSample);
+  }
   auto search = [&]<typename Width>(Width) -> Bounds {
-    const std::uint32_t first = LowerHead<Width>(heads, count_, wanted);
+    const std::uint32_t first =
+        from + LowerHead<Width>(heads + from * sizeof(Width), to - from, wanted);
     if (first == count_ || LoadHead<Width>(heads, first) != wanted) {
       return {first, first};
     }
@@ -307,11 +329,12 @@ std::uint32_t Block::LowerInRun(Bounds run, std::string_view suffix, SequenceNum
   return run.first;
 }
 
-std::uint32_t Block::LowerBound(std::string_view key, SequenceNumber as_of) const {
+std::uint32_t Block::LowerBound(std::string_view key, SequenceNumber as_of,
+                                std::span<const std::uint64_t> samples) const {
   if (const int order = ComparePrefix(key); order != 0) {
     return order > 0 ? 0 : count_;
   }
-  return LowerInRun(EqualHeads(key), key.substr(prefix_bytes_), as_of);
+  return LowerInRun(EqualHeads(key, samples), key.substr(prefix_bytes_), as_of);
 }
 
 std::uint32_t Block::Find(std::string_view key, SequenceNumber as_of) const {

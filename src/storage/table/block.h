@@ -10,7 +10,9 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/coding.h"
 #include "base/key_head.h"
@@ -37,7 +39,15 @@ class Block {
 
   // The first entry at or after (key, as_of) in entry order, which is the newest version of `key`
   // that a reader at `as_of` sees if it is one of `key` at all; count() when all come before.
-  std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of) const;
+  std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of) const {
+    return LowerBound(key, as_of, {});
+  }
+  // The same, for a block with so many heads that searching them misses caches: first in `samples`,
+  // which SampleHeads made of it.
+  std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of,
+                           std::span<const std::uint64_t> samples) const;
+  // Each kHeadsPerSample-th head, from the first on; none where there are few.
+  std::vector<std::uint64_t> SampleHeads() const;
   // The newest version of `key` that a reader at `as_of` sees; count() when there is none.
   std::uint32_t Find(std::string_view key, SequenceNumber as_of) const;
   // The first entry whose key is above `key`.
@@ -85,6 +95,9 @@ class Block {
   }
 
  private:
+  static constexpr std::uint32_t kHeadsPerSample = 16;  // Two cache lines.
+  static constexpr std::uint32_t kSampledMin = 256;
+
   struct Bounds {
     std::uint32_t first;
     std::uint32_t last;
@@ -133,7 +146,7 @@ class Block {
   std::string_view CheckOrder() const;
   // The entries whose heads equal that of `key`, which starts with the prefix; empty at the place
   // where they would be.
-  Bounds EqualHeads(std::string_view key) const;
+  Bounds EqualHeads(std::string_view key, std::span<const std::uint64_t> samples = {}) const;
   // The first entry of `run`, whose heads are equal, at or after (suffix, as_of).
   std::uint32_t LowerInRun(Bounds run, std::string_view suffix, SequenceNumber as_of) const;
   int ComparePrefix(std::string_view key) const;

@@ -68,6 +68,7 @@ void ExpectSearchesAgree(const Entries& entries, const Block& block, std::string
                          std::uint64_t as_of) {
   const std::uint32_t bound = ExpectedBound(entries, key, as_of);
   EXPECT_EQ(block.LowerBound(key, {as_of}), bound);
+  EXPECT_EQ(block.LowerBound(key, {as_of}, block.SampleHeads()), bound);
   const bool there = bound < entries.size() && entries[bound].key == key;
   EXPECT_EQ(block.Find(key, {as_of}), there ? bound : entries.size());
   std::uint32_t above = 0;
@@ -107,6 +108,7 @@ TEST(Block, GivesBackEveryEntryInEveryShape) {
       {.key_bytes_max = 60, .alphabet = 2, .value_bytes_max = 0},
       {.count = 30, .key_bytes_max = 3000, .value_bytes_max = 9000},
       {.count = 20, .key_bytes_min = 60'000, .key_bytes_max = 65'536, .alphabet = 2},
+      {.count = 300, .key_bytes_max = 20, .alphabet = 2, .versions_max = 6},
   };
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     SCOPED_TRACE("shape " + std::to_string(i));

@@ -19,6 +19,7 @@ Result<TableIndex> TableIndex::Parse(std::string_view bytes, std::uint64_t data_
   index.bytes_.assign(bytes.begin(), bytes.end());
   index.bytes_.resize(size + block_format::kSlackBytes);
   FIRN_TRY_ASSIGN(index.separators_, Block::Parse({index.bytes_.data(), size}));
+  index.samples_ = index.separators_.SampleHeads();
   std::uint64_t expected = 0;
   for (std::uint32_t i = 0; i < index.block_count(); ++i) {
     const std::size_t value_bytes = index.separators_.value(i).size();
