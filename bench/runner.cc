@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runner.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 
 #include "cluster/process_figures.h"
 #include "daily_rows.h"
+#include "io/posix_descriptor.h"
 
 namespace firn::bench {
 namespace {
@@ -20,6 +24,15 @@ constexpr std::uint64_t kWriterSeed = 3'000;
 
 std::uint64_t Scaled(std::uint64_t count, double share) {
   return std::max<std::uint64_t>(static_cast<std::uint64_t>(static_cast<double>(count) * share), 1);
+}
+
+// What was deleted is still being given back to the disk, and who was fast has more of that in the
+// way of what comes next.
+void SettleDisk(const std::string& directory) {
+  const posix::Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!descriptor.valid() || ::syncfs(descriptor.get()) != 0) {
+    Die("cannot sync " + directory);
+  }
 }
 
 bool IsSweep(Action action) { return action == Action::kSweep || action == Action::kSweepBack; }
@@ -77,6 +90,7 @@ void Runner::RunOne(const Workload& workload) {
 void Runner::OpenFresh() {
   stage_.engine.reset();
   std::filesystem::remove_all(options_.directory);
+  SettleDisk(job_.options.directory);
   stage_.numbers = 0;
   stage_.engine = job_.engine->open(options_);
 }
