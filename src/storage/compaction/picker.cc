@@ -9,7 +9,7 @@
 namespace firn {
 namespace {
 
-// Bytes that merging an idle level 0 may read for each of its own.
+// Bytes that a merge for which there is no need may read for each that it brings.
 constexpr std::uint64_t kIdleCostMax = 8;
 
 std::uint64_t BytesOf(const TableList& tables) {
@@ -96,6 +96,26 @@ CompactionPlan PlanTable(const Version& version, int level,
       level + 1);
   plan.trivial_move = trivial_move;
   return plan;
+}
+
+// About how many bytes of the target level the tombstones above it delete, if each meets an entry.
+std::uint64_t BytesDeletedBy(const CompactionPlan& plan) {
+  std::uint64_t tombstones = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t entries = 0;
+  for (const CompactionInput& input : plan.inputs) {
+    for (const auto& table : input.tables) {
+      if (input.level < plan.target_level) {
+        tombstones += table->meta().properties.tombstone_count;
+      } else {
+        bytes += table->meta().bytes();
+        entries += table->meta().properties.entry_count;
+      }
+    }
+  }
+  const double each =
+      static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(entries, 1));
+  return static_cast<std::uint64_t>(each * static_cast<double>(std::min(tombstones, entries)));
 }
 
 // The table whose move costs the fewest bytes rewritten below for each byte moved; among equals the
@@ -195,7 +215,7 @@ std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimi
   return MergeLevel0(version, busy);
 }
 
-std::optional<CompactionPlan> PickIdle(const Version& version, const BusyTables& busy) {
+std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const BusyTables& busy) {
   if (version.level0_newest_first().empty()) {
     return std::nullopt;
   }
@@ -203,8 +223,24 @@ std::optional<CompactionPlan> PickIdle(const Version& version, const BusyTables&
     return move;
   }
   auto merge = MergeLevel0(version, busy);
-  const bool is_cheap = merge && merge->input_bytes() <= kIdleCostMax * version.bytes(0);
-  return is_cheap ? std::move(merge) : std::nullopt;
+  const bool is_worth_it =
+      merge && merge->input_bytes() <= kIdleCostMax * (version.bytes(0) + BytesDeletedBy(*merge));
+  return is_worth_it ? std::move(merge) : std::nullopt;
+}
+
+std::optional<CompactionPlan> PickIdleDeep(const Version& version, const BusyTables& busy) {
+  for (int level = 1; level < version.deepest_level(); ++level) {
+    for (const auto& table : version.tables(level)) {
+      if (table->meta().properties.tombstone_count == 0) {
+        continue;
+      }
+      CompactionPlan plan = PlanTable(version, level, table);
+      if (plan.input_bytes() <= kIdleCostMax * BytesDeletedBy(plan) && !IsBlocked(plan, busy)) {
+        return plan;
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<CompactionPlan> PickDeep(const Version& version, const LevelLimits& limits,

@@ -13,9 +13,10 @@ namespace firn {
 namespace {
 
 // A tree made of text, and the questions one can ask of it:
-//   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); damaged tables end in '!'
-//   pick-level0, pick-deep, pick-idle [busy=4,…], plan-level N, plan-range [from..to]
-//   debt
+//   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); "=100/20/5" says that of
+//                     20 entries 5 are tombstones, else it is one entry; damaged tables end in '!'
+//   pick-level0, pick-deep, pick-idle, pick-idle-deep [busy=4,…], plan-level N, plan-range
+//   [from..to] debt
 class Shape {
  public:
   std::string Run(const golden::Command& command) {
@@ -49,7 +50,10 @@ class Shape {
       return PickDeep(*version_, limits_, busy);
     }
     if (command.name == "pick-idle") {
-      return PickIdle(*version_, busy);
+      return PickIdleLevel0(*version_, busy);
+    }
+    if (command.name == "pick-idle-deep") {
+      return PickIdleDeep(*version_, busy);
     }
     if (command.name == "plan-level") {
       return PlanLevel(*version_, std::stoi(command.words.at(0)));
@@ -98,12 +102,15 @@ class Shape {
     char smallest[32];
     char largest[32];
     unsigned bytes = 0;
-    EXPECT_EQ(
-        std::sscanf(word.c_str(), "%u:[%31[^.]..%31[^]]]=%u", &number, smallest, largest, &bytes),
-        4)
+    unsigned entries = 1;
+    unsigned tombstones = 0;
+    EXPECT_GE(std::sscanf(word.c_str(), "%u:[%31[^.]..%31[^]]]=%u/%u/%u", &number, smallest,
+                          largest, &bytes, &entries, &tombstones),
+              4)
         << word;
     TableMeta meta{.name = {.birth_level = 0, .number = {number}}, .properties = {}};
-    meta.properties.entry_count = 1;
+    meta.properties.entry_count = entries;
+    meta.properties.tombstone_count = tombstones;
     meta.properties.file_bytes = bytes;
     meta.properties.smallest_key = smallest;
     meta.properties.largest_key = largest;

@@ -37,11 +37,13 @@ void Compactor::SetIdle(bool idle) {
 
 std::optional<CompactionPlan> Compactor::Pick(Lane lane) const {
   const std::shared_ptr<const Version> version = parts_.view->Get()->version;
-  if (lane != Lane::kFlush) {
-    return PickDeep(*version, parts_.limits, busy_);
+  const bool is_deep = lane != Lane::kFlush;
+  auto due = is_deep ? PickDeep(*version, parts_.limits, busy_)
+                     : PickLevel0(*version, parts_.limits, busy_);
+  if (due || !idle_) {
+    return due;
   }
-  auto plan = PickLevel0(*version, parts_.limits, busy_);
-  return plan || !idle_ ? std::move(plan) : PickIdle(*version, busy_);
+  return is_deep ? PickIdleDeep(*version, busy_) : PickIdleLevel0(*version, busy_);
 }
 
 bool Compactor::MayStart(Lane lane) const {
