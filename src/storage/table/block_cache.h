@@ -44,9 +44,11 @@ class CachedBlock final : public Counted {
   // What the cache is charged: the allocation.
   std::size_t charge() const;
 
-  // Asks for the memory of a lookup while `block` has not arrived.
+  // Asks for the memory of a lookup while `block`, if there is one, has not arrived.
   static void Prefetch(const CachedBlock* block) {
-    Block::PrefetchHeads(reinterpret_cast<const char*>(block));
+    if (block != nullptr) {
+      Block::PrefetchHeads(reinterpret_cast<const char*>(block));
+    }
   }
   void MarkUsed() const {
     if (!used_.load(std::memory_order_relaxed)) {
