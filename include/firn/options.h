@@ -27,7 +27,8 @@ enum class Durability : std::uint8_t {
 enum class WalAppend : std::uint8_t {
   kAuto,    // kMapped where the file system is known to be safe for it, else kWrite.
   kWrite,   // One system call for each group of writes. Safe on every file system.
-  kMapped,  // Stores into a mapping of the file: no system call for a write that needs no sync.
+  kMapped,  // Stores into a mapping of the file: no system call for a write that is small and needs
+            // no sync.
 };
 
 enum class Compression : std::uint8_t {
@@ -100,8 +101,9 @@ struct Options {
   // CompactRange, and in tests.
   bool auto_compaction = true;
 
-  // While nobody writes, merge level 0 before it is full, where that is cheap, so that reads find
-  // fewer tables. Turn off where the writes that it costs a disk matter more.
+  // While nobody writes, merge level 0 before it is full, where that is cheap, and what deletes
+  // much, so that reads find fewer tables and space comes free. Turn off where the writes that it
+  // costs a disk matter more.
   bool compact_when_idle = true;
 };
 

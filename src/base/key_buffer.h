@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <string_view>
+#include <utility>
 
 namespace firn {
 

@@ -65,10 +65,10 @@ class SlottedFile {
 // A log segment: allocated once at its full size, filled from front to back through lent memory.
 //
 // Lend gives `length` bytes to write to; they are the file's from Commit on. On the mapped way the
-// span is the page cache itself: its bytes belong to the file as they are stored, in no order, and
-// Commit does nothing. On the write way Commit makes one system call. A span holds until the next
-// Lend. Lend and Commit belong to one thread; Sync may run in another at the same time and covers
-// every Commit that happened before it was called.
+// span may be the page cache itself: its bytes belong to the file as they are stored, in no order,
+// and Commit does nothing. Else, and always on the write way, Commit makes one system call. A span
+// holds until the next Lend. Lend and Commit belong to one thread; Sync may run in another at the
+// same time and covers every Commit that happened before it was called.
 class LogFile {
  public:
   virtual ~LogFile() = default;

@@ -231,8 +231,9 @@ std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const BusyT
 std::optional<CompactionPlan> PickIdleDeep(const Version& version, const BusyTables& busy) {
   for (int level = 1; level < version.deepest_level(); ++level) {
     for (const auto& table : version.tables(level)) {
-      if (table->meta().properties.tombstone_count == 0) {
-        continue;
+      const TableProperties& about = table->meta().properties;
+      if (about.tombstone_count * kIdleCostMax < about.entry_count) {
+        continue;  // Also spares an idle process from looking at what lies below every table.
       }
       CompactionPlan plan = PlanTable(version, level, table);
       if (plan.input_bytes() <= kIdleCostMax * BytesDeletedBy(plan) && !IsBlocked(plan, busy)) {

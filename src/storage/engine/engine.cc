@@ -161,17 +161,21 @@ Result<void> Engine::Close() {
   return result ? std::move(closed) : std::move(result);
 }
 
+std::size_t Engine::UnflushedBytes() const {
+  const std::shared_ptr<const View> view = CurrentViewReference();
+  std::size_t bytes = view->active->data_bytes();
+  for (const FrozenMemtable& frozen : view->frozen_newest_first) {
+    bytes += frozen.memtable->data_bytes();
+  }
+  return bytes;
+}
+
 // Without a log everything has to go into tables, with one what would take the next open long to
 // replay; failing at that loses nothing.
 Result<void> Engine::FlushBeforeClosing() {
-  const std::shared_ptr<const View> view = CurrentViewReference();
   const bool wal = parts_.options.wal;
-  std::size_t unflushed_bytes = view->active->data_bytes();
-  for (const FrozenMemtable& frozen : view->frozen_newest_first) {
-    unflushed_bytes += frozen.memtable->data_bytes();
-  }
-  const bool is_much = !wal || unflushed_bytes > kLeftInLogMax;
-  if (view->active->empty() || !is_much || parts_.health.stopped()) {
+  const bool is_worth_it = !wal || UnflushedBytes() > kLeftInLogMax;
+  if (!is_worth_it || CurrentViewReference()->active->empty() || parts_.health.stopped()) {
     return {};
   }
   Result<std::uint64_t> ticket = write_path_.Freeze();

@@ -96,6 +96,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void Tick();
   void LookForSpace();
   bool IsIdle();
+  std::size_t UnflushedBytes() const;
   Result<void> FlushBeforeClosing();
   Result<void> CheckOpen() const;
   Result<void> CheckReadable(const Snapshot* snapshot) const;
