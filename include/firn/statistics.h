@@ -50,7 +50,7 @@ struct Statistics {
   std::uint64_t user_bytes = 0;      // Keys and values of those.
   std::uint64_t wal_bytes = 0;       // Bytes appended to the log.
   std::uint64_t wal_syncs = 0;       // fdatasync calls on it.
-  std::uint64_t memtable_bytes = 0;  // Held by active and frozen memtables now.
+  std::uint64_t memtable_bytes = 0;  // Held by memtables and for the next ones now.
   std::uint64_t write_delays = 0;    // Writes that were slowed or stopped, and for how long in all:
   std::chrono::nanoseconds delay_memtables{0};  // because flushes were behind,
   std::chrono::nanoseconds delay_level0{0};     // because level 0 was behind,

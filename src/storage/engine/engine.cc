@@ -99,7 +99,13 @@ void Engine::Tick() {
   LookForSpace();
   write_path_.Tick();
   SizeCache(parts_);
-  compactor_.SetIdle(IsIdle());  // Kicks: one that found no space may find some now.
+  const bool idle = IsIdle();
+  compactor_.SetIdle(idle);  // Kicks: one that found no space may find some now.
+  if (idle && !was_idle_) {
+    parts_.cache->ReleaseUnused();
+    parts_.chunks->Release();
+  }
+  was_idle_ = idle;
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted) {
     parts_.health.NoteFailure(deleted.error());
   }
@@ -422,8 +428,9 @@ Result<CompactionResult> Engine::CompactLevel(int level) {
 
 void Engine::SetMemtableBytes(std::size_t bytes) {
   const std::size_t bytes_max = parts_.options.memory_budget_bytes / 4;
-  parts_.memtable_bytes.store(std::clamp<std::size_t>(bytes, 1, bytes_max),
-                              std::memory_order_relaxed);
+  const std::size_t clamped = std::clamp<std::size_t>(bytes, 1, bytes_max);
+  parts_.memtable_bytes.store(clamped, std::memory_order_relaxed);
+  parts_.chunks->SetMemtableBytes(clamped);
 }
 
 AppliedPoint Engine::Applied() const { return CurrentViewReference()->version->applied(); }

@@ -117,6 +117,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::optional<TimerId> timer_;
   // Of the timer: writes as of the tick that saw the last one, and when that was.
   std::uint64_t writes_seen_ = 0;
+  bool was_idle_ = false;
   std::chrono::nanoseconds last_write_seen_{0};
   std::uint64_t fork_generation_ = 0;
 };

@@ -22,6 +22,7 @@
 #include "storage/engine/memtable_census.h"
 #include "storage/engine/snapshot_list.h"
 #include "storage/engine/view.h"
+#include "storage/memtable/chunk_pool.h"
 #include "storage/table/block_cache.h"
 #include "storage/version/catalog.h"
 #include "storage/version/table_output.h"
@@ -49,6 +50,7 @@ struct EngineParts {
   LevelLimits limits;
   std::shared_ptr<BlockCache> cache;
   std::shared_ptr<TableDirectory> tables;
+  std::shared_ptr<ChunkPool> chunks = std::make_shared<ChunkPool>(options.memtable_bytes);
 
   // Set by opening, constant after it; the objects synchronise themselves.
   std::unique_ptr<Catalog> catalog;  // Logged to by Installer alone.

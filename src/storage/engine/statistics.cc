@@ -71,7 +71,7 @@ Statistics Engine::GetStatistics() const {
   s.wal_bytes = log.appended_bytes;
   s.wal_syncs = log.syncs;
   const std::shared_ptr<const View> view = CurrentViewReference();
-  s.memtable_bytes = view->active->memory_bytes();
+  s.memtable_bytes = view->active->memory_bytes() + parts_.chunks->held_bytes();
   for (const FrozenMemtable& frozen : view->frozen_newest_first) {
     s.memtable_bytes += frozen.memtable->memory_bytes();
   }

@@ -178,7 +178,7 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
     frozen.next_wal = *segment;
   }
   parts_.frozen_memtables.Add(active_);
-  active_ = std::make_shared<Memtable>();
+  active_ = std::make_shared<Memtable>(parts_.chunks);
   parts_.view->Change([&](View& view) {
     view.frozen_newest_first.insert(view.frozen_newest_first.begin(), std::move(frozen));
     view.active = active_;

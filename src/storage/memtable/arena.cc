@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Chunks below 32 KiB come from the heap. Larger ones are mapped, so that they go back to the
-// system when the memtable ends, whatever the heap's fragmentation. Full-sized ones are aligned to
-// 2 MiB and ask for a huge page: a point read touches a node and a record at random, and with small
-// pages each also costs a walk of the page table. The page is charged as a whole, as it is
-// allocated.
+// system when the memtable ends, whatever the heap's fragmentation; full-sized ones may wait in a
+// pool. Each is charged as a whole, as it is allocated.
 #include "storage/memtable/arena.h"
 
 #include <sys/mman.h>
@@ -20,7 +18,6 @@ namespace {
 
 constexpr std::size_t kMappedBytesMin = std::size_t{32} << 10;
 constexpr std::size_t kPageBytes = 4096;
-constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 constexpr std::align_val_t kHeapAlignment{64};
 
 char* Map(std::size_t bytes) {
@@ -29,75 +26,72 @@ char* Map(std::size_t bytes) {
   return static_cast<char*>(place);
 }
 
-// Maps twice as much and gives back what lies outside the aligned half.
-char* MapHugePage() {
-  char* const place = Map(2 * kHugePageBytes);
-  const std::size_t skipped = (0 - reinterpret_cast<std::uintptr_t>(place)) % kHugePageBytes;
-  char* const aligned = place + skipped;
-  if (skipped > 0) {
-    munmap(place, skipped);
-  }
-  munmap(aligned + kHugePageBytes, kHugePageBytes - skipped);
-  // Advice only: where huge pages are off, the chunk works with small ones.
-  madvise(aligned, kHugePageBytes, MADV_HUGEPAGE);
-  return aligned;
-}
-
-char* AllocateChunk(std::size_t bytes) {
-  if (bytes < kMappedBytesMin) {
-    return static_cast<char*>(::operator new(bytes, kHeapAlignment));
-  }
-  return bytes == kHugePageBytes ? MapHugePage() : Map(bytes);
-}
-
-void FreeChunk(char* chunk, std::size_t bytes) {
-  if (bytes < kMappedBytesMin) {
-    ::operator delete(chunk, bytes, kHeapAlignment);
-  } else {
-    munmap(chunk, bytes);
-  }
-}
-
 }  // namespace
 
-Arena::Arena(std::size_t alignment) : alignment_(alignment) {
-  static_assert(kChunkBytesMax == kHugePageBytes);
+Arena::Arena(std::size_t alignment, ChunkPool* pool) : alignment_(alignment), pool_(pool) {
+  static_assert(kChunkBytesMax == ChunkPool::kChunkBytes);
   FIRN_CHECK(std::has_single_bit(alignment) && alignment >= kUnitBytes && alignment <= 64,
              alignment);
 }
 
 Arena::~Arena() {
-  for (const Chunk& chunk : chunks_) {
-    FreeChunk(chunk.bytes, chunk.size);
+  for (const auto& [chunk, bytes] : chunks_) {
+    if (bytes < kMappedBytesMin) {
+      ::operator delete(chunk, bytes, kHeapAlignment);
+    } else if (bytes != kChunkBytesMax) {
+      munmap(chunk, bytes);
+    } else if (pool_ != nullptr) {
+      pool_->Keep(chunk);
+    } else {
+      ChunkPool::Unmap(chunk);
+    }
   }
+}
+
+char* Arena::NewChunk(std::size_t bytes) {
+  if (pool_ != nullptr) {
+    pool_->CountTaken(bytes);
+  }
+  if (bytes < kMappedBytesMin) {
+    return static_cast<char*>(::operator new(bytes, kHeapAlignment));
+  }
+  return bytes == kChunkBytesMax ? ChunkPool::Map() : Map(bytes);
 }
 
 Arena::Space Arena::AllocateFromNewChunk(std::size_t bytes) {
   const std::size_t eighth = allocated_bytes() / 8;
-  const std::size_t chunk_bytes =
-      std::clamp(std::bit_floor(eighth), kChunkBytesMin, kChunkBytesMax);
-  if (bytes > chunk_bytes / 4) {
+  std::size_t chunk_bytes = std::clamp(std::bit_floor(eighth), kChunkBytesMin, kChunkBytesMax);
+  char* chunk = nullptr;
+  if (pool_ != nullptr && bytes <= kChunkBytesMax / 4) {
+    chunk = pool_->Take();
+  }
+  if (chunk != nullptr) {
+    chunk_bytes = kChunkBytesMax;
+  } else if (bytes > chunk_bytes / 4) {
     // The current chunk stays in use. Its owner alone knows the end of this one, which may lie
     // beyond what offsets reach: only its start is ever named.
-    const std::size_t index =
-        AddChunk(bytes < kMappedBytesMin ? bytes : (bytes + kPageBytes - 1) & ~(kPageBytes - 1));
+    const std::size_t own_bytes =
+        bytes < kMappedBytesMin ? bytes : (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
+    const std::size_t index = AddChunk(NewChunk(own_bytes), own_bytes);
     return {MakeRef(index, 0), chunks_.back().bytes};
+  } else {
+    chunk = NewChunk(chunk_bytes);
   }
-  chunk_index_ = AddChunk(chunk_bytes);
-  chunk_ = chunks_.back().bytes;
+  chunk_index_ = AddChunk(chunk, chunk_bytes);
+  chunk_ = chunk;
   chunk_bytes_ = chunk_bytes;
   used_bytes_ = bytes;
   return {MakeRef(chunk_index_, 0), chunk_};
 }
 
-std::size_t Arena::AddChunk(std::size_t bytes) {
+std::size_t Arena::AddChunk(char* chunk, std::size_t bytes) {
   const std::size_t index = chunks_.size() + 1;  // Index 0 is left out: it would make kNoRef valid.
   FIRN_CHECK(index < kChunksMax, index);
   if (index >= table_size_) {
     GrowTable();
   }
-  chunks_.push_back({AllocateChunk(bytes), bytes});
-  tables_.back()[index] = chunks_.back().bytes;
+  chunks_.push_back({chunk, bytes});
+  tables_.back()[index] = chunk;
   allocated_bytes_.store(allocated_bytes() + bytes, std::memory_order_relaxed);
   return index;
 }
@@ -109,6 +103,9 @@ void Arena::GrowTable() {
     std::copy_n(tables_.back().get(), table_size_, table.get());
   }
   allocated_bytes_.store(allocated_bytes() + size * sizeof(char*), std::memory_order_relaxed);
+  if (pool_ != nullptr) {
+    pool_->CountTaken(size * sizeof(char*));
+  }
   table_size_ = size;
   table_.store(table.get(), std::memory_order_release);
   tables_.push_back(std::move(table));

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Append-only memory of one memtable, in chunks that are freed together at the end. What lies in it
+// Append-only memory of one memtable, in chunks that end together. What lies in it
 // is named by 32-bit references (14 bits of chunk, 18 bits of offset in units of 8 bytes), half the
 // size of pointers, since the nodes of the tree hold little else.
 //
 // Chunks grow with the arena, from 4 KiB to 2 MiB, each about an eighth of what is there, so that a
 // small memtable stays small and no more than that eighth is ever idle. What is larger than a
 // quarter of a chunk and does not fit gets a chunk of its own. An arena can thus hold at least 8
-// GiB.
+// GiB. Chunks that a pool kept are taken first, whatever the size that is due: they are there.
 //
 // One thread allocates. Any thread may follow a reference that was published to it by a release
 // store, and may read allocated_bytes().
@@ -19,6 +19,8 @@
 #include <memory>
 #include <vector>
 
+#include "storage/memtable/chunk_pool.h"
+
 namespace firn {
 
 using ArenaRef = std::uint32_t;
@@ -27,7 +29,8 @@ inline constexpr ArenaRef kNoRef = 0;
 class Arena {
  public:
   // Every allocation is aligned to `alignment` bytes: a power of two from 8 to 64.
-  explicit Arena(std::size_t alignment);
+  // Full chunks come from the pool and go back to it, if there is one; it outlives the arena.
+  explicit Arena(std::size_t alignment, ChunkPool* pool = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -74,10 +77,12 @@ class Arena {
   }
 
   Space AllocateFromNewChunk(std::size_t bytes);
-  std::size_t AddChunk(std::size_t bytes);  // Returns its index.
+  std::size_t AddChunk(char* chunk, std::size_t bytes);  // Returns its index.
+  char* NewChunk(std::size_t bytes);
   void GrowTable();
 
   const std::size_t alignment_;
+  ChunkPool* const pool_;
   // Read by every thread. Entry i is written before the first reference into chunk i is published,
   // and a table that was outgrown stays, so that a reader may use whichever it has loaded.
   std::atomic<char**> table_{nullptr};

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -70,6 +72,86 @@ TEST(Arena, GivesALargeAllocationItsOwnChunkAndGoesOnInTheOldOne) {
   EXPECT_LE(arena.allocated_bytes(), small + (std::size_t{64} << 20) + 4096);
   const Arena::Space after = arena.Allocate(16);
   EXPECT_EQ(after.bytes, before.bytes + 16);
+}
+
+constexpr std::size_t kMebi = std::size_t{1} << 20;
+
+void Fill(Arena& arena, std::size_t bytes) {
+  for (std::size_t filled = 0; filled < bytes; filled += 4096) {
+    std::memset(arena.Allocate(4096).bytes, 0x5A, 4096);
+  }
+}
+
+TEST(ChunkPool, HandsTheChunksOfOneMemtableToTheNext) {
+  ChunkPool pool(64 * kMebi);
+  {
+    Arena arena(8, &pool);
+    Fill(arena, 60 * kMebi);
+  }
+  pool.BeginMemtable();
+  {
+    Arena arena(8, &pool);  // Nothing is kept while the one before may still grow.
+    Fill(arena, 60 * kMebi);
+    pool.BeginMemtable();
+  }
+  const std::size_t held = pool.held_bytes();
+  EXPECT_GE(held, 40 * kMebi);
+  Arena arena(8, &pool);
+  Fill(arena, 1);
+  EXPECT_EQ(pool.held_bytes(), held - ChunkPool::kChunkBytes);
+  EXPECT_GE(arena.allocated_bytes(), ChunkPool::kChunkBytes);
+  Fill(arena, 30 * kMebi);
+  EXPECT_LE(arena.allocated_bytes(), 33 * kMebi);
+  pool.Release();
+  EXPECT_EQ(pool.held_bytes(), 0u);
+  Fill(arena, 10 * kMebi);
+}
+
+TEST(ChunkPool, HoldsNoMoreThanTheMemtableThatFillsHasYetToTake) {
+  ChunkPool pool(64 * kMebi);
+  auto full = std::make_unique<Arena>(8, &pool);
+  Fill(*full, 60 * kMebi);
+  pool.BeginMemtable();
+  Arena next(8, &pool);
+  Fill(next, 50 * kMebi);
+  full.reset();
+  EXPECT_LE(pool.held_bytes(), 64 * kMebi - next.allocated_bytes());
+  EXPECT_GT(pool.held_bytes(), 0u);
+  Fill(next, 14 * kMebi);
+  EXPECT_EQ(pool.held_bytes(), 0u);
+}
+
+TEST(ChunkPool, KeepsNothingOfSmallMemtables) {
+  ChunkPool pool(kMebi);
+  {
+    Arena arena(8, &pool);
+    Fill(arena, 30 * kMebi);  // One that grew beyond its size.
+    pool.BeginMemtable();
+  }
+  EXPECT_EQ(pool.held_bytes(), 0u);
+}
+
+// Memtables end in any thread.
+TEST(ChunkPool, IsThreadSafe) {
+  ChunkPool pool(20 * kMebi);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&pool] {
+      for (int round = 0; round < 200; ++round) {
+        char* chunk = pool.Take();
+        if (chunk == nullptr) {
+          chunk = ChunkPool::Map();
+        }
+        chunk[round] = 1;
+        pool.BeginMemtable();
+        pool.Keep(chunk);
+        EXPECT_LE(pool.held_bytes(), 20 * kMebi);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
 }
 
 }  // namespace

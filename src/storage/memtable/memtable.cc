@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/memtable/memtable.h"
 
+#include <utility>
+
 #include "storage/memtable/tree.h"
 
 namespace firn {
 
-Memtable::Memtable() : tree_(std::make_unique<MemtableTree>()) {}
+Memtable::Memtable(std::shared_ptr<ChunkPool> pool) : pool_(std::move(pool)) {
+  if (pool_ != nullptr) {
+    pool_->BeginMemtable();
+  }
+  tree_ = std::make_unique<MemtableTree>(pool_.get());
+}
 Memtable::~Memtable() = default;
 
 void Memtable::Insert(SequenceNumber sequence, Kind kind, std::string_view key,

@@ -15,12 +15,14 @@
 
 namespace firn {
 
+class ChunkPool;
 class MemtableTree;
 struct KeyRecord;
 
 class Memtable {
  public:
-  Memtable();
+  // Takes its memory from the pool, if one is given, and leaves it there.
+  explicit Memtable(std::shared_ptr<ChunkPool> pool = nullptr);
   ~Memtable();
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
@@ -49,6 +51,7 @@ class Memtable {
   class Scan;
 
  private:
+  std::shared_ptr<ChunkPool> pool_;  // Outlives the tree.
   std::unique_ptr<MemtableTree> tree_;
 };
 

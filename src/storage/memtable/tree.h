@@ -26,7 +26,7 @@ namespace firn {
 
 class MemtableTree {
  public:
-  MemtableTree();
+  explicit MemtableTree(ChunkPool* pool);
   MemtableTree(const MemtableTree&) = delete;
   MemtableTree& operator=(const MemtableTree&) = delete;
 
@@ -129,8 +129,8 @@ class MemtableTree {
   alignas(64) std::atomic<ArenaRef> root_{kNoRef};
   std::atomic<ArenaRef> last_leaf_{kNoRef};
   ArenaRef first_leaf_ = kNoRef;  // Constant: splits keep the left node where it is.
-  Arena nodes_{64};
-  Arena records_{8};
+  Arena nodes_;
+  Arena records_;
 
   // On lines of their own, so that counting an entry takes no line from readers.
   alignas(64) std::atomic<std::size_t> entry_count_{0};

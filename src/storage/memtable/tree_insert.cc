@@ -12,7 +12,7 @@
 
 namespace firn {
 
-MemtableTree::MemtableTree() {
+MemtableTree::MemtableTree(ChunkPool* pool) : nodes_(64, pool), records_(8, pool) {
   first_leaf_ = NewNode(0, {kNoRef, kNoRef});
   last_leaf_.store(first_leaf_, std::memory_order_release);
   root_.store(first_leaf_, std::memory_order_release);

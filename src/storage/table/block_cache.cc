@@ -53,7 +53,10 @@ void CachedBlock::Destroy() const noexcept {
 
 BlockCache::BlockCache(std::size_t capacity_bytes) : capacity_(capacity_bytes) {}
 
-BlockCache::~BlockCache() { FIRN_CHECK(used_bytes() == 0, used_bytes()); }
+BlockCache::~BlockCache() {
+  FIRN_CHECK(used_bytes() == 0, used_bytes());
+  ReleaseUnused();
+}
 
 // Neighbouring slots go to different shards.
 std::size_t BlockCache::ShardOf(const BlockSlot* slot) {
@@ -107,6 +110,7 @@ bool BlockCache::Reserve(std::size_t charge) {
     std::size_t used = used_bytes();
     while (used + charge <= Room()) {
       if (used_bytes_.compare_exchange_weak(used, used + charge, std::memory_order_relaxed)) {
+        KeepMemory(used + charge);
         return true;
       }
     }
@@ -188,12 +192,39 @@ void BlockCache::Remove(std::span<BlockSlot> slots) {
 
 void BlockCache::AddResident(std::size_t bytes) {
   resident_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  LimitKeptMemory(Room());
   MakeRoom(0);
 }
 
 void BlockCache::SetCapacity(std::size_t bytes) {
   capacity_.store(bytes, std::memory_order_relaxed);
+  LimitKeptMemory(Room());
   MakeRoom(0);
+}
+
+void BlockCache::ReleaseUnused() {
+  LimitKeptMemory(used_bytes());
+  block_memory::Trim();
+}
+
+void BlockCache::KeepMemory(std::size_t bytes_min) {
+  std::size_t kept = kept_bytes_.load(std::memory_order_relaxed);
+  while (kept < bytes_min) {
+    if (kept_bytes_.compare_exchange_weak(kept, bytes_min, std::memory_order_relaxed)) {
+      block_memory::Keep(bytes_min - kept);
+      return;
+    }
+  }
+}
+
+void BlockCache::LimitKeptMemory(std::size_t bytes_max) {
+  std::size_t kept = kept_bytes_.load(std::memory_order_relaxed);
+  while (kept > bytes_max) {
+    if (kept_bytes_.compare_exchange_weak(kept, bytes_max, std::memory_order_relaxed)) {
+      block_memory::KeepNoMore(kept - bytes_max);
+      return;
+    }
+  }
 }
 
 }  // namespace firn

@@ -96,6 +96,10 @@ class BlockCache {
   // still looked at are not in it: see EpochRetiredBytes.
   std::size_t used_bytes() const { return used_bytes_.load(std::memory_order_relaxed); }
 
+  // Blocks of tables that end leave their memory to those that come. This gives it back: there will
+  // be none for now.
+  void ReleaseUnused();
+
   // Whether blocks of that charge are cached at all: not above an eighth of what there is for
   // blocks.
   bool Accepts(std::size_t charge) const { return charge <= Room() / 8; }
@@ -131,6 +135,8 @@ class BlockCache {
   static std::size_t ShardOf(const BlockSlot* slot);
   static void Retire(const std::vector<const CachedBlock*>& blocks);
   bool Reserve(std::size_t charge);
+  void KeepMemory(std::size_t bytes_min);
+  void LimitKeptMemory(std::size_t bytes_max);
   bool TooMuchIsRetired() const;
   // For blocks.
   std::size_t Room() const {
@@ -147,6 +153,7 @@ class BlockCache {
   std::atomic<std::size_t> capacity_;
   std::atomic<std::size_t> used_bytes_{0};
   std::atomic<std::size_t> resident_bytes_{0};
+  std::atomic<std::size_t> kept_bytes_{0};   // What block_memory keeps for it: the most it used.
   std::atomic<std::size_t> clock_shard_{0};  // Whose ring the hand is in.
   TableCounters counters_;
   std::array<Shard, kShards> shards_;

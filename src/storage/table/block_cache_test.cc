@@ -114,6 +114,42 @@ TEST(BlockCache, FreesWhatLeftItOnceNobodyLooks) {
   EXPECT_EQ(block_memory::CurrentUsage().live_bytes, before);
 }
 
+// Sanitizers see every block come and go: there nothing is kept.
+TEST(BlockCache, KeepsTheMemoryOfBlocksThatLeftForThoseThatCome) {
+  CollectEpochs();
+  constexpr std::size_t kLittle = std::size_t{8} << 20;
+  BlockCache cache(std::size_t{64} << 20);
+  std::vector<BlockSlot> slots(8000);
+  auto fill = [&] {
+    for (BlockSlot& slot : slots) {
+      cache.Insert(slot, MakeBlock(4000), BlockCache::kCold);
+    }
+  };
+  auto empty = [&] {
+    cache.Remove(slots);
+    CollectEpochs();
+  };
+  fill();
+  const std::size_t used = cache.used_bytes();
+  const auto full = block_memory::CurrentUsage();
+  empty();
+  const auto emptied = block_memory::CurrentUsage();
+  if (block_memory::kIsInUse) {
+    EXPECT_GE(emptied.free_bytes + kLittle, used);
+  }
+  fill();
+  const auto refilled = block_memory::CurrentUsage();
+  EXPECT_LE(refilled.live_bytes + refilled.free_bytes, full.live_bytes + full.free_bytes + kLittle);
+
+  empty();
+  cache.ReleaseUnused();
+  EXPECT_LE(block_memory::CurrentUsage().free_bytes, kLittle);
+  fill();
+  cache.SetCapacity(0);
+  CollectEpochs();
+  EXPECT_LE(block_memory::CurrentUsage().free_bytes, kLittle);
+}
+
 TEST(BlockMemory, TakesLittleMoreThanWasAskedFor) {
   for (std::size_t bytes = 1; bytes < 600'000; bytes += 1 + bytes / 50) {
     const std::size_t footprint = block_memory::Footprint(bytes);

@@ -27,18 +27,6 @@
 namespace firn::block_memory {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kUseMalloc = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kUseMalloc = true;
-#else
-constexpr bool kUseMalloc = false;
-#endif
-#else
-constexpr bool kUseMalloc = false;
-#endif
-
 constexpr std::size_t kLine = 64;
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kChunkBytes = std::size_t{2} << 20;
@@ -105,6 +93,7 @@ struct Arena {
   std::array<SizeClass, kClasses> classes;
   std::atomic<std::size_t> live_bytes{0};
   std::atomic<std::size_t> held_bytes{0};  // Mapped, except for pages given back.
+  std::atomic<std::size_t> kept_bytes{0};  // Not given back even while nobody uses them.
   Mutex spares_mutex;                      // Taken with or without the mutex of a class.
   std::vector<Chunk*> spares FIRN_GUARDED_BY(spares_mutex);  // Empty, of no class.
 };
@@ -252,9 +241,10 @@ void TakePagesBack(Arena& arena, Chunk* chunk, std::uint32_t i) {
 }
 
 bool HoldsTooMuch(const Arena& arena) {
-  const std::size_t live = arena.live_bytes.load(std::memory_order_relaxed);
+  const std::size_t due = std::max(arena.live_bytes.load(std::memory_order_relaxed),
+                                   arena.kept_bytes.load(std::memory_order_relaxed));
   const std::size_t held = arena.held_bytes.load(std::memory_order_relaxed);
-  return held > live + live / 8 + kChunkBytes / 2;
+  return held > due + due / 8 + kChunkBytes / 2;
 }
 
 void* AllocateSlot(std::size_t slot_bytes) {
@@ -312,7 +302,7 @@ void* Allocate(std::size_t bytes) {
   const std::size_t footprint = Footprint(bytes);
   Arena& arena = TheArena();
   arena.live_bytes.fetch_add(footprint, std::memory_order_relaxed);
-  if (kUseMalloc) {
+  if (!kIsInUse) {
     arena.held_bytes.fetch_add(footprint, std::memory_order_relaxed);
     return ::operator new(bytes, std::align_val_t{kLine});
   }
@@ -327,7 +317,7 @@ void Free(void* memory, std::size_t bytes) {
   const std::size_t footprint = Footprint(bytes);
   Arena& arena = TheArena();
   arena.live_bytes.fetch_sub(footprint, std::memory_order_relaxed);
-  if (kUseMalloc) {
+  if (!kIsInUse) {
     arena.held_bytes.fetch_sub(footprint, std::memory_order_relaxed);
     ::operator delete(memory, std::align_val_t{kLine});
   } else if (footprint > kSlotBytesMax) {
@@ -335,6 +325,27 @@ void Free(void* memory, std::size_t bytes) {
     munmap(memory, footprint);
   } else {
     FreeSlot(memory);
+  }
+}
+
+void Keep(std::size_t bytes) { TheArena().kept_bytes.fetch_add(bytes, std::memory_order_relaxed); }
+
+void KeepNoMore(std::size_t bytes) {
+  TheArena().kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+void Trim() {
+  Arena& arena = TheArena();
+  while (HoldsTooMuch(arena) && DropSpare(arena)) {
+  }
+  for (SizeClass& size_class : arena.classes) {
+    MutexLock lock(size_class.mutex);
+    for (Chunk* chunk : size_class.with_room) {
+      if (!HoldsTooMuch(arena)) {
+        return;
+      }
+      GiveBackPages(arena, chunk);
+    }
   }
 }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Chunks are aligned to 2 MiB and ask for a huge page: a point read touches a node and a record at
+// random, and with small pages each also costs a walk of the page table.
+#include "storage/memtable/chunk_pool.h"
+
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+#include <cstdint>
+
+#include "base/check.h"
+
+namespace firn {
+
+ChunkPool::~ChunkPool() { Release(); }
+
+void ChunkPool::Release() {
+  MutexLock lock(mutex_);
+  for (char* chunk : chunks_) {
+    Unmap(chunk);
+  }
+  chunks_.clear();
+  held_bytes_.store(0, std::memory_order_relaxed);
+}
+
+char* ChunkPool::Take() {
+  if (held_bytes() == 0) {
+    return nullptr;
+  }
+  MutexLock lock(mutex_);
+  if (chunks_.empty()) {
+    return nullptr;
+  }
+  char* const chunk = chunks_.back();
+  chunks_.pop_back();
+  held_bytes_.store(chunks_.size() * kChunkBytes, std::memory_order_relaxed);
+  CountTaken(kChunkBytes);
+  ASAN_UNPOISON_MEMORY_REGION(chunk, kChunkBytes);
+  return chunk;
+}
+
+void ChunkPool::Keep(char* chunk) {
+  {
+    MutexLock lock(mutex_);
+    const std::size_t held = (chunks_.size() + 1) * kChunkBytes;
+    if (taken_bytes_.load(std::memory_order_relaxed) + held <=
+        memtable_bytes_.load(std::memory_order_relaxed)) {
+      ASAN_POISON_MEMORY_REGION(chunk, kChunkBytes);
+      chunks_.push_back(chunk);
+      held_bytes_.store(held, std::memory_order_relaxed);
+      return;
+    }
+  }
+  Unmap(chunk);
+}
+
+// Maps twice as much and gives back what lies outside the aligned half.
+char* ChunkPool::Map() {
+  void* const place =
+      mmap(nullptr, 2 * kChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  FIRN_CHECK(place != MAP_FAILED, "out of memory", kChunkBytes);
+  const std::size_t skipped = (0 - reinterpret_cast<std::uintptr_t>(place)) % kChunkBytes;
+  char* const chunk = static_cast<char*>(place) + skipped;
+  if (skipped > 0) {
+    munmap(place, skipped);
+  }
+  munmap(chunk + kChunkBytes, kChunkBytes - skipped);
+  // Advice only: where huge pages are off, the chunk works with small ones.
+  madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
+  return chunk;
+}
+
+void ChunkPool::Unmap(char* chunk) {
+  ASAN_UNPOISON_MEMORY_REGION(chunk, kChunkBytes);  // Whoever is given the addresses next.
+  munmap(chunk, kChunkBytes);
+}
+
+}  // namespace firn
