@@ -63,14 +63,14 @@ class DatabaseIterator {
   template <typename Move>
   void MoveForward(Move&& move) {
     if (usable_) {
-      for (move(merge_); AtTombstone(); merge_.Next()) {
+      for (move(merge_); AtTombstone(); merge_.NextOverTombstones()) {
       }
     }
   }
   template <typename Move>
   void MoveBackward(Move&& move) {
     if (usable_) {
-      for (move(merge_); AtTombstone(); merge_.Prev()) {
+      for (move(merge_); AtTombstone(); merge_.PrevOverTombstones()) {
       }
     }
   }

@@ -210,8 +210,7 @@ void MergingCursor::ShowWinner() {
     return;
   }
   current_ = &winner;
-  MergeSource& candidate = sources_[tree_.runner_up()];
-  const MergeSource* runner_up = &candidate == &winner || !candidate.valid() ? nullptr : &candidate;
+  const MergeSource* const runner_up = RunnerUp();
   runner_up_is_equal_ = runner_up != nullptr && runner_up->head() == winner.head() &&
                         runner_up->key() == winner.key();
   RunCursor* run = winner.run();
@@ -219,6 +218,45 @@ void MergingCursor::ShowWinner() {
     run_left_ = RunLength(run->table_cursor(), runner_up);
   }
   last_winner_ = &winner;
+}
+
+// Null when no other source is left.
+const MergeSource* MergingCursor::RunnerUp() {
+  const MergeSource& candidate = sources_[tree_.runner_up()];
+  return tree_.runner_up() == tree_.winner() || !candidate.valid() ? nullptr : &candidate;
+}
+
+void MergingCursor::NextOverTombstones() {
+  if (direction_ != Direction::kForward || current_->memtable() == nullptr || runner_up_is_equal_) {
+    Next();
+    return;
+  }
+  std::optional<std::string_view> limit = bounds_.upper;
+  if (const MergeSource* other = RunnerUp(); other != nullptr) {
+    limit = std::min<std::string_view>(other->key(), limit.value_or(other->key()));
+  }
+  Advance([&limit](auto& cursor) {
+    if constexpr (requires { cursor.NextOverTombstones(limit); }) {
+      cursor.NextOverTombstones(limit);
+    }
+  });
+}
+
+void MergingCursor::PrevOverTombstones() {
+  if (direction_ != Direction::kBackward || current_->memtable() == nullptr ||
+      runner_up_is_equal_) {
+    Prev();
+    return;
+  }
+  std::optional<std::string_view> limit;
+  if (const MergeSource* other = RunnerUp(); other != nullptr || !bounds_.lower.empty()) {
+    limit = std::max<std::string_view>(other != nullptr ? other->key() : "", bounds_.lower);
+  }
+  Advance([&limit](auto& cursor) {
+    if constexpr (requires { cursor.PrevOverTombstones(limit); }) {
+      cursor.PrevOverTombstones(limit);
+    }
+  });
 }
 
 bool MergingCursor::IsBeyondBound(std::string_view key) const {

@@ -71,8 +71,9 @@ class MergeSource {
     const auto* run = std::get_if<RunCursor>(&cursor_);
     return run != nullptr ? run->status() : Result<void>();
   }
-  // Null for a memtable.
+  // One of them is null.
   RunCursor* run() { return std::get_if<RunCursor>(&cursor_); }
+  Memtable::Cursor* memtable() { return std::get_if<Memtable::Cursor>(&cursor_); }
 
  private:
   std::variant<Memtable::Cursor, RunCursor> cursor_;
@@ -95,6 +96,9 @@ class MergingCursor {
   void SeekForPrev(std::string_view key);
   void Next();
   void Prev();
+  // The same from a tombstone; many at a time where no other source has anything to say to them.
+  void NextOverTombstones();
+  void PrevOverTombstones();
   bool valid() const { return current_ != nullptr; }
   std::string_view key() const { return current_->key(); }
   KeyState state() const { return current_->state(); }
@@ -117,6 +121,7 @@ class MergingCursor {
   void TurnAround(Direction direction);
   void FindPrefix();
   void ShowWinner();
+  const MergeSource* RunnerUp();
   bool IsBeyondBound(std::string_view key) const;
   std::uint32_t RunLength(Table::Cursor& table, const MergeSource* runner_up) const;
 

@@ -88,6 +88,41 @@ void Memtable::Cursor::Next() {
 
 void Memtable::Cursor::Prev() { ShowBeforeHere(); }
 
+std::string_view Memtable::Cursor::KeyAt(unsigned slot) const {
+  return tree_->Record(leaf_.keys[slot]).key();
+}
+
+void Memtable::Cursor::NextOverTombstones(const std::optional<std::string_view>& limit) {
+  ++slot_;
+  while (slot_ < leaf_.count || leaf_.next != kNoRef) {
+    if (slot_ == leaf_.count) {
+      tree_->ReadLeaf(leaf_.next, leaf_);
+      slot_ = 0;
+    }
+    const unsigned run = leaf_.TombstonesFrom(slot_, as_of_);
+    if (run == 0 || (limit && KeyAt(slot_ + run - 1) >= *limit)) {
+      break;
+    }
+    slot_ += run;
+  }
+  ShowFromHere();
+}
+
+void Memtable::Cursor::PrevOverTombstones(const std::optional<std::string_view>& limit) {
+  while (slot_ > 0 || leaf_.prev != kNoRef) {
+    if (slot_ == 0) {
+      tree_->ReadLeafBefore(leaf_);
+      slot_ = leaf_.count;
+    }
+    const unsigned run = leaf_.TombstonesBefore(slot_, as_of_);
+    if (run == 0 || (limit && KeyAt(slot_ - run) <= *limit)) {
+      break;
+    }
+    slot_ -= run;
+  }
+  ShowBeforeHere();
+}
+
 // Shows the first visible key at or after the slot.
 void Memtable::Cursor::ShowFromHere() {
   while (true) {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/strong_id.h"
@@ -67,11 +68,16 @@ class Memtable::Cursor {
   void SeekForPrev(std::string_view key);
   void Next();
   void Prev();
+  // From a tombstone, as Next and Prev, but past tombstones that follow as well, if their keys are
+  // below `limit`, or above it: where a queue is consumed there are thousands. Some may be left.
+  void NextOverTombstones(const std::optional<std::string_view>& limit);
+  void PrevOverTombstones(const std::optional<std::string_view>& limit);
   bool valid() const { return record_ != nullptr; }
   std::string_view key() const { return key_; }
   KeyState state() const { return state_; }
 
  private:
+  std::string_view KeyAt(unsigned slot) const;
   void ShowFromHere();
   void ShowBeforeHere();
   bool Show();

@@ -173,5 +173,61 @@ TEST(MemtableRace, ReadersOfAHotKeyNeverSeeItGoBack) {
   }
 }
 
+// A queue: what is put at its end is deleted at its front, now and then put back. Whoever looks
+// finds the front of the moment, however many tombstones lie before it.
+TEST(MemtableRace, TheFrontOfAQueueIsFoundOverItsTombstones) {
+  struct Step {
+    Kind kind;
+    std::string key;
+  };
+  std::vector<Step> steps;
+  std::vector<std::string> fronts;  // After each step.
+  std::set<std::string> waiting;
+  Random random(5);
+  for (int i = 0; steps.size() < 20'000; ++i) {
+    auto take = [&](Kind kind, const std::string& key) {
+      steps.push_back({kind, key});
+      kind == Kind::kPut ? static_cast<void>(waiting.insert(key))
+                         : static_cast<void>(waiting.erase(key));
+      fronts.push_back(*waiting.begin());
+    };
+    take(Kind::kPut, "job" + std::to_string(1'000'000 + i));
+    if (waiting.size() > 20) {
+      const std::string front = *waiting.begin();
+      take(Kind::kDelete, front);
+      if (random.OneIn(50)) {
+        take(Kind::kPut, front);
+      }
+    }
+  }
+  Memtable memtable;
+  std::atomic<std::uint64_t> published{0};
+  {
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 2; ++i) {
+      readers.emplace_back([&] {
+        for (std::uint64_t as_of = 0; as_of < steps.size();) {
+          as_of = published.load(std::memory_order_acquire);
+          if (as_of == 0) {
+            continue;
+          }
+          Memtable::Cursor cursor(memtable, {as_of});
+          cursor.SeekToFirst();
+          while (cursor.valid() && cursor.state().kind == Kind::kDelete) {
+            cursor.NextOverTombstones(std::nullopt);
+          }
+          ASSERT_TRUE(cursor.valid());
+          ASSERT_EQ(cursor.key(), fronts[as_of - 1]) << as_of;
+        }
+      });
+    }
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      memtable.Insert({i + 1}, steps[i].kind, steps[i].key, "");
+      published.store(i + 1, std::memory_order_release);
+    }
+  }
+  memtable.CheckInvariants();
+}
+
 }  // namespace
 }  // namespace firn

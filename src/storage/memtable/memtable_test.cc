@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -44,8 +46,8 @@ class Pair {
  public:
   explicit Pair(std::uint64_t seed) : random(seed) {}
 
-  void Insert(const std::string& key) {
-    const Kind kind = random.OneIn(5) ? Kind::kDelete : Kind::kPut;
+  void Insert(const std::string& key) { Write(key, random.OneIn(5) ? Kind::kDelete : Kind::kPut); }
+  void Write(const std::string& key, Kind kind) {
     const std::string value =
         kind == Kind::kDelete ? "" : RandomBytes(random, random.Below(random.OneIn(9) ? 300 : 20));
     sequence += 1 + random.Below(3);
@@ -175,6 +177,78 @@ void ScanThrough(const Pair& pair) {
     }
   }
   ASSERT_FALSE(scan.valid());
+}
+
+// Walks to the end, over tombstones by the fast step. Returns how often it stood on one.
+std::size_t WalkOverTombstones(Pair& pair, const Flat& flat, std::uint64_t as_of, bool forward,
+                               bool is_limited) {
+  Memtable::Cursor cursor(pair.memtable, {as_of});
+  forward ? cursor.SeekToFirst() : cursor.SeekToLast();
+  std::vector<std::pair<std::string, Kind>> all;
+  for (const auto& [key, visible] : flat) {
+    all.emplace_back(key, visible.second.kind);
+  }
+  if (!forward) {
+    std::ranges::reverse(all);
+  }
+  std::size_t stops = 0;
+  std::size_t at = 0;
+  while (cursor.valid()) {
+    EXPECT_EQ(cursor.key(), all[at].first);
+    if (all[at].second == Kind::kPut) {
+      forward ? cursor.Next() : cursor.Prev();
+      ++at;
+      continue;
+    }
+    ++stops;
+    const std::size_t limit_at = at + 1 + pair.random.Below(300);
+    const bool has_limit = is_limited && limit_at < all.size();
+    std::optional<std::string_view> limit;
+    if (has_limit) {
+      limit = all[limit_at].first;
+    }
+    forward ? cursor.NextOverTombstones(limit) : cursor.PrevOverTombstones(limit);
+    for (++at; at < all.size() && cursor.valid() && cursor.key() != all[at].first; ++at) {
+      EXPECT_EQ(all[at].second, Kind::kDelete);
+      EXPECT_TRUE(!has_limit || at < limit_at);
+    }
+  }
+  for (; at < all.size(); ++at) {  // It may end beyond tombstones.
+    EXPECT_EQ(all[at].second, Kind::kDelete);
+  }
+  return stops;
+}
+
+TEST(Memtable, PassesOverTombstonesAndNothingElse) {
+  Pair pair(11);
+  std::vector<std::string> keys;
+  for (int i = 0; i < 4000; ++i) {
+    keys.push_back(MakeKey(KeyShape::kAscending, static_cast<std::uint64_t>(i), pair.random));
+    pair.Write(keys.back(), Kind::kPut);
+  }
+  std::size_t runs = 0;
+  std::vector<std::uint64_t> moments;
+  for (std::size_t i = 0; i < keys.size(); i += 1 + pair.random.Below(30)) {
+    ++runs;
+    for (const std::size_t end = i + 1 + pair.random.Below(300); i < end && i < keys.size(); ++i) {
+      pair.Write(keys[i], Kind::kDelete);
+      if (pair.random.OneIn(100)) {  // Reborn, and perhaps a neighbour comes between.
+        pair.Write(keys[i], Kind::kPut);
+        pair.Write(keys[i] + "+", pair.random.OneIn(2) ? Kind::kPut : Kind::kDelete);
+        runs += 2;
+      }
+    }
+    moments.push_back(pair.sequence);
+  }
+  pair.memtable.CheckInvariants();
+  for (const bool forward : {true, false}) {
+    const Flat now = Flatten(pair.model, pair.sequence);
+    EXPECT_LE(WalkOverTombstones(pair, now, pair.sequence, forward, false), 2 * runs);
+    EXPECT_GT(WalkOverTombstones(pair, now, pair.sequence, forward, true), 0u);
+    for (const std::uint64_t as_of : moments) {
+      WalkOverTombstones(pair, Flatten(pair.model, as_of), as_of, forward, pair.random.OneIn(2));
+    }
+  }
 }
 
 class MemtableModel : public testing::TestWithParam<KeyShape> {};

@@ -3,7 +3,7 @@
 // A node of the memtable's B+-tree: up to 64 keys, each as its head and a reference to its record,
 // and the seqlock that lets one thread change the node while others read it.
 //
-//   line 0      version, count, prefix, fences, links
+//   line 0      version, count, prefix, fences, links, tombstones
 //   lines 1-8   heads[64]     first eight bytes of each key after the node's prefix, ascending
 //   lines 9-12  keys[64]      the keys' records (in an inner node: the separators')
 //   lines 13-16 children[64]  inner nodes only
@@ -43,6 +43,10 @@ struct alignas(64) Node {
   // The node holds keys from `low` up to and without `high`. kNoRef: unbounded. The writer's own.
   ArenaRef low = kNoRef;
   ArenaRef high = kNoRef;
+  // Leaves only: a bit for each slot whose key's newest version is a tombstone, and the largest
+  // sequence that set one. A reader from there on may pass these keys by without their records.
+  std::atomic<std::uint64_t> tombstones{0};
+  std::atomic<std::uint64_t> tombstone_sequence{0};
 
   alignas(64) std::atomic<std::uint64_t> heads[kSlots];
   std::atomic<ArenaRef> keys[kSlots];
@@ -52,6 +56,7 @@ struct InnerNode : Node {
   std::atomic<ArenaRef> children[kSlots];
 };
 
+static_assert(offsetof(Node, tombstone_sequence) < 64);
 static_assert(sizeof(Node) == 13 * 64 && sizeof(InnerNode) == 17 * 64);
 
 inline void PrefetchNode(const Node* node) {
@@ -95,6 +100,9 @@ class WriteWindow {
   Node& node_;
   const std::uint32_t version_;
 };
+
+// The bits of the slots before `slot`, which is below kSlots.
+inline std::uint64_t BitsBelow(unsigned slot) { return (std::uint64_t{1} << slot) - 1; }
 
 // How many heads are below `head`. Two rounds of eight independent loads, without a branch: first
 // which cache line, then where in it.

@@ -123,7 +123,9 @@ bool MemtableTree::TryView(const Visit& leaf, LeafView& view) {
   view.self = leaf.ref;
   view.next = node.next.load(std::memory_order_acquire);
   view.prev = node.prev.load(std::memory_order_acquire);
+  view.tombstones = node.tombstones.load(std::memory_order_acquire);
   RacePoint();
+  view.tombstone_sequence = node.tombstone_sequence.load(std::memory_order_acquire);
   view.count = node.count.load(std::memory_order_acquire);
   for (unsigned i = 0; i < view.count; ++i) {
     view.keys[i] = node.keys[i].load(std::memory_order_acquire);

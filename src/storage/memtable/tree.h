@@ -2,7 +2,7 @@
 //
 // The B+-tree behind the memtable: one thread inserts, any number reads without locks. Nodes hold
 // key heads (node.h), leaves refer to key records (record.h), nothing moves or is freed while the
-// tree lives. docs/invariants.md, I-M1 to I-M13, has the rules.
+// tree lives. docs/invariants.md, I-M1 to I-M15, has the rules.
 //
 // A reader descends by optimistic coupling: it takes the child's version before it believes the
 // parent's, so the leaf it reaches covered the key at that version. Ascending insertion takes a
@@ -102,6 +102,7 @@ class MemtableTree {
   bool DescendForInsert(std::string_view key, Path& path) const;
   void InsertKey(const Entry& entry, Path& path);
   void AppendToLeaf(Node& leaf, ArenaRef key);
+  static void NoteKind(Node& leaf, unsigned slot, const Entry& entry);
   void InsertSlot(Node& node, unsigned slot, ArenaRef key, ArenaRef child);
   std::uint64_t HeadIn(const Node& node, ArenaRef key) const;
   void FitPrefix(Node& node, std::string_view key);
@@ -123,6 +124,7 @@ class MemtableTree {
   void CheckNode(ArenaRef ref, Range range, unsigned level, SubtreeCheck& check) const;
   void CheckSlots(const Node& node) const;
   void CheckKeys(const Node& node) const;
+  void CheckTombstones(const Node& leaf) const;
   void CheckVersions(const KeyRecord& record, SubtreeCheck& check) const;
 
   // Shared; changes at root splits only.

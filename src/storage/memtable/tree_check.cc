@@ -51,6 +51,7 @@ void MemtableTree::CheckNode(ArenaRef ref, Range range, unsigned level, SubtreeC
     FIRN_CHECK(NodeAt(check.last_leaf)->next.load(std::memory_order_acquire) == ref);
   }
   check.last_leaf = ref;
+  CheckTombstones(node);
   for (unsigned i = 0; i < count; ++i) {
     CheckVersions(Record(node.keys[i].load(std::memory_order_acquire)), check);
   }
@@ -91,6 +92,20 @@ void MemtableTree::CheckKeys(const Node& node) const {
     FIRN_CHECK(node.heads[i].load(std::memory_order_acquire) == KeyHead(key, prefix), i);
     previous = key;
   }
+}
+
+// A bit for each tombstone, and none beyond the count.
+void MemtableTree::CheckTombstones(const Node& leaf) const {
+  std::uint64_t bits = 0;
+  for (unsigned i = 0; i < leaf.count.load(std::memory_order_acquire); ++i) {
+    const KeyState newest = *VisibleVersion(
+        records_, Record(leaf.keys[i].load(std::memory_order_acquire)), {last_sequence_});
+    if (newest.kind == Kind::kDelete) {
+      bits |= std::uint64_t{1} << i;
+      FIRN_CHECK(newest.sequence.value <= leaf.tombstone_sequence.load(std::memory_order_acquire));
+    }
+  }
+  FIRN_CHECK(bits == leaf.tombstones.load(std::memory_order_acquire), bits);
 }
 
 // Sequences fall from the newest version to the oldest; jumps lead to older ones.

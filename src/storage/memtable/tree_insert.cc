@@ -27,9 +27,11 @@ void MemtableTree::Insert(const Entry& entry) {
   if (!TryAppend(entry)) {
     Path path;
     if (DescendForInsert(entry.key, path)) {
-      const Node* const leaf = NodeAt(path.nodes[path.depth]);
-      const ArenaRef ref = leaf->keys[path.slots[path.depth]].load(std::memory_order_relaxed);
+      Node& leaf = MutableNode(path.nodes[path.depth]);
+      const unsigned slot = path.slots[path.depth];
+      const ArenaRef ref = leaf.keys[slot].load(std::memory_order_relaxed);
       PushVersion(records_, *records_.At<KeyRecord>(ref), entry);
+      NoteKind(leaf, slot, entry);
     } else {
       InsertKey(entry, path);
     }
@@ -44,6 +46,20 @@ void MemtableTree::Count(const Entry& entry) {
   entry_count_.store(entry_count() + 1, std::memory_order_release);
 }
 
+// A reader who meets the bit meets a sequence that is not below that of the tombstone; one who may
+// see a later put meets no bit, since that was taken away before the put was published (I-M15).
+void MemtableTree::NoteKind(Node& leaf, unsigned slot, const Entry& entry) {
+  const std::uint64_t bits = leaf.tombstones.load(std::memory_order_relaxed);
+  const std::uint64_t bit = std::uint64_t{1} << slot;
+  if (entry.kind == Kind::kDelete) {
+    leaf.tombstone_sequence.store(entry.sequence.value, std::memory_order_release);
+    RacePoint();
+    leaf.tombstones.store(bits | bit, std::memory_order_release);
+  } else if ((bits & bit) != 0) {
+    leaf.tombstones.store(bits & ~bit, std::memory_order_release);
+  }
+}
+
 // A key above all others goes to the end of the last leaf, if there is room and its prefix fits.
 bool MemtableTree::TryAppend(const Entry& entry) {
   if (largest_ == nullptr || entry.key <= largest_->key()) {
@@ -56,6 +72,7 @@ bool MemtableTree::TryAppend(const Entry& entry) {
   }
   const ArenaRef ref = NewKeyRecord(records_, entry);
   AppendToLeaf(leaf, ref);
+  NoteKind(leaf, count, entry);
   largest_ = &Record(ref);
   return true;
 }
@@ -96,6 +113,7 @@ void MemtableTree::InsertKey(const Entry& entry, Path& path) {
     const WriteWindow window(leaf);
     InsertSlot(leaf, slot, ref, kNoRef);
   }
+  NoteKind(leaf, slot, entry);
   if (largest_ == nullptr || largest_->key() < entry.key) {
     largest_ = &Record(ref);
   }
@@ -132,6 +150,10 @@ void MemtableTree::InsertSlot(Node& node, unsigned slot, ArenaRef key, ArenaRef 
   RacePoint();
   if (node.level > 0) {
     ShiftUp(static_cast<InnerNode&>(node).children, slot, count, child);
+  } else {
+    const std::uint64_t bits = node.tombstones.load(std::memory_order_relaxed);
+    const std::uint64_t below = bits & BitsBelow(slot);
+    node.tombstones.store(below | (bits ^ below) << 1, std::memory_order_release);
   }
   node.count.store(static_cast<std::uint16_t>(count + 1), std::memory_order_release);
 }

@@ -173,6 +173,8 @@ void MemtableTree::FillRight(const Node& left, unsigned cut, Node& right, Prefix
   right.guard.store(prefix.guard, kRelaxed);
   right.next.store(left.next.load(kRelaxed), kRelaxed);
   right.count.store(static_cast<std::uint16_t>(kSlots - cut), kRelaxed);
+  right.tombstones.store(left.tombstones.load(kRelaxed) >> cut, kRelaxed);
+  right.tombstone_sequence.store(left.tombstone_sequence.load(kRelaxed), kRelaxed);
   const bool heads_stay = prefix.bytes == left.prefix_bytes.load(kRelaxed);
   const Heads heads = heads_stay ? Heads{} : ComputeHeads(left, cut, kSlots, prefix.bytes);
   for (unsigned i = cut; i < kSlots; ++i) {
@@ -206,6 +208,7 @@ void MemtableTree::ShrinkLeft(Node& left, unsigned cut, ArenaRef right,
     left.next.store(right, kRelease);
     RacePoint();
   }
+  left.tombstones.store(left.tombstones.load(std::memory_order_relaxed) & BitsBelow(cut), kRelease);
   left.count.store(static_cast<std::uint16_t>(cut), kRelease);
   for (unsigned i = cut; i < kSlots; ++i) {
     left.heads[i].store(kUnusedHead, kRelease);
