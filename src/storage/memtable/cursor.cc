@@ -4,6 +4,8 @@
 // the heads of version chains. Records lie in the order they were written, so walking them in the
 // order of keys is a cache miss each: they are prefetched some slots ahead, and the next leaf as
 // well.
+#include <algorithm>
+
 #include "storage/memtable/memtable.h"
 #include "storage/memtable/tree.h"
 
@@ -12,6 +14,10 @@ namespace {
 
 // Far enough ahead to hide memory, near enough that the lines are still there when wanted.
 constexpr unsigned kSlotsAhead = 8;
+// Whoever has sought may go no further, and who goes on may not go far.
+constexpr unsigned kAskedEachStep = 3;
+constexpr std::size_t kRecordBytesAhead = 128;
+constexpr std::size_t kValueBytesAhead = 640;
 
 static_assert(VisibleCursor<Memtable::Cursor>);
 
@@ -23,31 +29,12 @@ void PrefetchRecord(const MemtableTree& tree, ArenaRef ref) {
   __builtin_prefetch(record + 128);
 }
 
-void PrefetchFront(const MemtableTree& tree, const LeafView& leaf) {
-  for (unsigned i = 0; i < kSlotsAhead && i < leaf.count; ++i) {
-    PrefetchRecord(tree, leaf.keys[i]);
-  }
-}
-
-void PrefetchBack(const MemtableTree& tree, const LeafView& leaf) {
-  for (unsigned i = 0; i < kSlotsAhead && i < leaf.count; ++i) {
-    PrefetchRecord(tree, leaf.keys[leaf.count - 1 - i]);
-  }
-}
-
-void PrefetchAhead(const MemtableTree& tree, const LeafView& leaf, unsigned slot) {
-  if (slot + kSlotsAhead < leaf.count) {
-    PrefetchRecord(tree, leaf.keys[slot + kSlotsAhead]);
-  } else if (slot + kSlotsAhead == leaf.count) {
-    tree.PrefetchLeaf(leaf.next);
-  }
-}
-
-void PrefetchBehind(const MemtableTree& tree, const LeafView& leaf, unsigned slot) {
-  if (slot >= kSlotsAhead) {
-    PrefetchRecord(tree, leaf.keys[slot - kSlotsAhead]);
-  } else if (slot + 1 == kSlotsAhead) {
-    tree.PrefetchLeaf(leaf.prev);
+// The lines of a value that PrefetchRecord leaves out; whoever reads them all has them asked for by
+// the processor from there on.
+void PrefetchValue(std::string_view value) {
+  for (std::size_t at = kRecordBytesAhead; at < std::min(value.size(), kValueBytesAhead);
+       at += 64) {
+    __builtin_prefetch(value.data() + at);
   }
 }
 
@@ -58,35 +45,80 @@ Memtable::Cursor::Cursor(const Memtable& memtable, SequenceNumber as_of)
 
 void Memtable::Cursor::SeekToFirst() {
   tree_->ReadFirstLeaf(leaf_);
-  slot_ = 0;
-  PrefetchFront(*tree_, leaf_);
+  EnterFront();
   ShowFromHere();
 }
 
 void Memtable::Cursor::SeekToLast() {
   tree_->ReadLastLeaf(leaf_);
-  slot_ = leaf_.count;
-  PrefetchBack(*tree_, leaf_);
+  EnterBack();
   ShowBeforeHere();
 }
 
 void Memtable::Cursor::Seek(std::string_view key) {
   slot_ = tree_->Locate(key, leaf_).index;
+  asked_ = slot_;
   ShowFromHere();
 }
 
 void Memtable::Cursor::SeekForPrev(std::string_view key) {
   const auto slot = tree_->Locate(key, leaf_);
   slot_ = slot.index + (slot.exact != nullptr ? 1 : 0);
+  asked_ = slot_;
   ShowBeforeHere();
 }
 
 void Memtable::Cursor::Next() {
   ++slot_;
+  AskAhead(kAskedEachStep);
   ShowFromHere();
+  if (record_ != nullptr) {
+    PrefetchValue(state_.value);
+  }
 }
 
-void Memtable::Cursor::Prev() { ShowBeforeHere(); }
+void Memtable::Cursor::Prev() {
+  AskBehind(kAskedEachStep);
+  ShowBeforeHere();
+  if (record_ != nullptr) {
+    PrefetchValue(state_.value);
+  }
+}
+
+void Memtable::Cursor::EnterFront() {
+  slot_ = 0;
+  asked_ = 0;
+  AskAhead(kSlotsAhead);
+}
+
+void Memtable::Cursor::EnterBack() {
+  slot_ = leaf_.count;
+  asked_ = slot_;
+  AskBehind(kSlotsAhead);
+}
+
+// Each asks for up to `more` records that were not asked for yet, from the slot on or before it.
+void Memtable::Cursor::AskAhead(unsigned more) {
+  asked_ = std::max(asked_, slot_);
+  const unsigned end = std::min({leaf_.count, slot_ + kSlotsAhead, asked_ + more});
+  for (; asked_ < end; ++asked_) {
+    PrefetchRecord(*tree_, leaf_.keys[asked_]);
+  }
+  if (slot_ + kSlotsAhead == leaf_.count) {
+    tree_->PrefetchLeaf(leaf_.next);
+  }
+}
+
+void Memtable::Cursor::AskBehind(unsigned more) {
+  asked_ = std::min(asked_, slot_);
+  const unsigned begin = slot_ - std::min(slot_, kSlotsAhead);
+  for (; more > 0 && asked_ > begin; --more) {
+    PrefetchRecord(*tree_, leaf_.keys[--asked_]);
+  }
+  if (slot_ == kSlotsAhead) {
+    tree_->PrefetchLeaf(leaf_.prev);
+  }
+}
 
 std::string_view Memtable::Cursor::KeyAt(unsigned slot) const {
   return tree_->Record(leaf_.keys[slot]).key();
@@ -97,7 +129,7 @@ void Memtable::Cursor::NextOverTombstones(const std::optional<std::string_view>&
   while (slot_ < leaf_.count || leaf_.next != kNoRef) {
     if (slot_ == leaf_.count) {
       tree_->ReadLeaf(leaf_.next, leaf_);
-      slot_ = 0;
+      slot_ = asked_ = 0;
     }
     const unsigned run = leaf_.TombstonesFrom(slot_, as_of_);
     if (run == 0 || (limit && KeyAt(slot_ + run - 1) >= *limit)) {
@@ -112,7 +144,7 @@ void Memtable::Cursor::PrevOverTombstones(const std::optional<std::string_view>&
   while (slot_ > 0 || leaf_.prev != kNoRef) {
     if (slot_ == 0) {
       tree_->ReadLeafBefore(leaf_);
-      slot_ = leaf_.count;
+      slot_ = asked_ = leaf_.count;
     }
     const unsigned run = leaf_.TombstonesBefore(slot_, as_of_);
     if (run == 0 || (limit && KeyAt(slot_ - run) <= *limit)) {
@@ -126,8 +158,7 @@ void Memtable::Cursor::PrevOverTombstones(const std::optional<std::string_view>&
 // Shows the first visible key at or after the slot.
 void Memtable::Cursor::ShowFromHere() {
   while (true) {
-    for (; slot_ < leaf_.count; ++slot_) {
-      PrefetchAhead(*tree_, leaf_, slot_);
+    for (; slot_ < leaf_.count; ++slot_, AskAhead(kAskedEachStep)) {
       if (Show()) {
         return;
       }
@@ -137,8 +168,7 @@ void Memtable::Cursor::ShowFromHere() {
       return;
     }
     tree_->ReadLeaf(leaf_.next, leaf_);
-    slot_ = 0;
-    PrefetchFront(*tree_, leaf_);
+    EnterFront();
   }
 }
 
@@ -147,18 +177,17 @@ void Memtable::Cursor::ShowBeforeHere() {
   while (true) {
     while (slot_ > 0) {
       --slot_;
-      PrefetchBehind(*tree_, leaf_, slot_);
       if (Show()) {
         return;
       }
+      AskBehind(kAskedEachStep);
     }
     if (leaf_.prev == kNoRef) {
       record_ = nullptr;
       return;
     }
     tree_->ReadLeafBefore(leaf_);
-    slot_ = leaf_.count;
-    PrefetchBack(*tree_, leaf_);
+    EnterBack();
   }
 }
 
@@ -173,6 +202,24 @@ bool Memtable::Cursor::Show() {
   state_ = *found;
   return true;
 }
+
+namespace {
+
+void PrefetchFront(const MemtableTree& tree, const LeafView& leaf) {
+  for (unsigned i = 0; i < kSlotsAhead && i < leaf.count; ++i) {
+    PrefetchRecord(tree, leaf.keys[i]);
+  }
+}
+
+void PrefetchAhead(const MemtableTree& tree, const LeafView& leaf, unsigned slot) {
+  if (slot + kSlotsAhead < leaf.count) {
+    PrefetchRecord(tree, leaf.keys[slot + kSlotsAhead]);
+  } else if (slot + kSlotsAhead == leaf.count) {
+    tree.PrefetchLeaf(leaf.next);
+  }
+}
+
+}  // namespace
 
 Memtable::Scan::Scan(const Memtable& memtable) : tree_(memtable.tree_.get()) {
   tree_->ReadFirstLeaf(leaf_);

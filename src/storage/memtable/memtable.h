@@ -78,6 +78,10 @@ class Memtable::Cursor {
 
  private:
   std::string_view KeyAt(unsigned slot) const;
+  void EnterFront();
+  void EnterBack();
+  void AskAhead(unsigned more);
+  void AskBehind(unsigned more);
   void ShowFromHere();
   void ShowBeforeHere();
   bool Show();
@@ -86,6 +90,7 @@ class Memtable::Cursor {
   SequenceNumber as_of_;
   const KeyRecord* record_ = nullptr;
   unsigned slot_ = 0;
+  unsigned asked_ = 0;  // Records between it and the slot have been asked for.
   std::string_view key_;
   KeyState state_;
   LeafView leaf_;
