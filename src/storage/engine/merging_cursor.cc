@@ -58,14 +58,15 @@ void MergingCursor::MoveSource(std::size_t source, Move&& move) {
   }
 }
 
-// Positions every source anew and finds the winner.
+// Positions every source anew and finds the winner. Memtables, which come first and are found fast,
+// last: what Seek asked for has arrived then.
 template <typename Move>
 void MergingCursor::MoveAll(Direction direction, Move&& move) {
   direction_ = direction;
   error_.reset();
   last_winner_ = nullptr;
   prefix_.clear();
-  for (std::size_t source = 0; source < sources_.size(); ++source) {
+  for (std::size_t source = sources_.size(); source-- > 0;) {
     MoveSource(source, move);
   }
   FindPrefix();
@@ -118,6 +119,11 @@ void MergingCursor::Seek(std::string_view key) {
   for (MergeSource& source : sources_) {
     if (RunCursor* run = source.run()) {
       run->PrefetchAim();
+    }
+  }
+  for (MergeSource& source : sources_) {
+    if (Memtable::Cursor* memtable = source.memtable()) {
+      memtable->Aim(target);
     }
   }
   MoveAll(Direction::kForward, [target](auto& cursor) { cursor.Seek(target); });

@@ -5,6 +5,7 @@
 // order of keys is a cache miss each: they are prefetched some slots ahead, and the next leaf as
 // well.
 #include <algorithm>
+#include <utility>
 
 #include "storage/memtable/memtable.h"
 #include "storage/memtable/tree.h"
@@ -55,9 +56,18 @@ void Memtable::Cursor::SeekToLast() {
   ShowBeforeHere();
 }
 
-void Memtable::Cursor::Seek(std::string_view key) {
+void Memtable::Cursor::Aim(std::string_view key) {
   slot_ = tree_->Locate(key, leaf_).index;
   asked_ = slot_;
+  has_aimed_ = true;
+  AskAhead(1);
+}
+
+void Memtable::Cursor::Seek(std::string_view key) {
+  if (!std::exchange(has_aimed_, false)) {
+    slot_ = tree_->Locate(key, leaf_).index;
+    asked_ = slot_;
+  }
   ShowFromHere();
 }
 

@@ -66,6 +66,8 @@ class Memtable::Cursor {
   void SeekToLast();
   void Seek(std::string_view key);
   void SeekForPrev(std::string_view key);
+  // The first step of Seek(key), which must follow: finds the record and asks for its memory.
+  void Aim(std::string_view key);
   void Next();
   void Prev();
   // From a tombstone, as Next and Prev, but past tombstones that follow as well, if their keys are
@@ -88,6 +90,7 @@ class Memtable::Cursor {
 
   const MemtableTree* tree_;
   SequenceNumber as_of_;
+  bool has_aimed_ = false;
   const KeyRecord* record_ = nullptr;
   unsigned slot_ = 0;
   unsigned asked_ = 0;  // Records between it and the slot have been asked for.
