@@ -17,7 +17,6 @@ using table_format::BlockExtent;
 
 namespace {
 
-constexpr std::uintptr_t kNextDoorBytes = 64 << 10;
 constexpr std::uint32_t kMissesBeforeReadahead = 2;
 constexpr std::uint64_t kReadaheadBytesMin = std::uint64_t{16} << 10;
 constexpr std::uint64_t kReadaheadBytesMax = std::uint64_t{256} << 10;
@@ -217,17 +216,11 @@ void Table::Cursor::PrevSlowly() {
   SettleBackward();
 }
 
-// Asks for the memory of the cached block that the cursor comes to next, if it is cached; where it
-// lies next to the current one the processor has seen that already.
+// Asks for the memory of the cached block that the cursor comes to next. Where it lies beside the
+// current one as well: the processor reads ahead within a page at most.
 void Table::Cursor::PrefetchBeyond(std::uint32_t number) const {
-  if (number >= table_->index_.block_count()) {
-    return;
-  }
-  const CachedBlock* const next = table_->slots_[number].load(std::memory_order_relaxed);
-  const auto here = reinterpret_cast<std::uintptr_t>(holder_.get());
-  const auto there = reinterpret_cast<std::uintptr_t>(next);
-  if (std::max(here, there) - std::min(here, there) > kNextDoorBytes) {
-    CachedBlock::Prefetch(next);
+  if (number < table_->index_.block_count()) {
+    CachedBlock::Prefetch(table_->slots_[number].load(std::memory_order_relaxed));
   }
 }
 
