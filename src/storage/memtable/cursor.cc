@@ -5,7 +5,6 @@
 // order of keys is a cache miss each: they are prefetched some slots ahead, and the next leaf as
 // well.
 #include <algorithm>
-#include <utility>
 
 #include "storage/memtable/memtable.h"
 #include "storage/memtable/tree.h"
@@ -64,10 +63,10 @@ void Memtable::Cursor::Aim(std::string_view key) {
 }
 
 void Memtable::Cursor::Seek(std::string_view key) {
-  if (!std::exchange(has_aimed_, false)) {
-    slot_ = tree_->Locate(key, leaf_).index;
-    asked_ = slot_;
+  if (!has_aimed_) {
+    Aim(key);
   }
+  has_aimed_ = false;
   ShowFromHere();
 }
 

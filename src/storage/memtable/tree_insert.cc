@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The inserting half. It reads nodes without doubt, being the only one to change them; what readers
-// may see it changes inside a WriteWindow, with one exception: appending to a leaf. A reader that
+// may see it changes inside a WriteWindow, with two exceptions. Appending to a leaf: a reader that
 // meets the new head before the new count cuts its search off at the count; one that meets the
-// count meets the rest as well (I-M6).
+// count meets the rest as well (I-M6). And the bit of a tombstone, which is one word (I-M15).
 #include "base/check.h"
 #include "base/key_head.h"
 #include "firn/database.h"

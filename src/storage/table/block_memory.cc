@@ -23,6 +23,7 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "base/sanitized.h"
 
 namespace firn::block_memory {
 namespace {
@@ -302,7 +303,7 @@ void* Allocate(std::size_t bytes) {
   const std::size_t footprint = Footprint(bytes);
   Arena& arena = TheArena();
   arena.live_bytes.fetch_add(footprint, std::memory_order_relaxed);
-  if (!kIsInUse) {
+  if (kIsSanitized) {
     arena.held_bytes.fetch_add(footprint, std::memory_order_relaxed);
     return ::operator new(bytes, std::align_val_t{kLine});
   }
@@ -317,7 +318,7 @@ void Free(void* memory, std::size_t bytes) {
   const std::size_t footprint = Footprint(bytes);
   Arena& arena = TheArena();
   arena.live_bytes.fetch_sub(footprint, std::memory_order_relaxed);
-  if (!kIsInUse) {
+  if (kIsSanitized) {
     arena.held_bytes.fetch_sub(footprint, std::memory_order_relaxed);
     ::operator delete(memory, std::align_val_t{kLine});
   } else if (footprint > kSlotBytesMax) {

@@ -21,18 +21,6 @@
 
 namespace firn::block_memory {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kIsInUse = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool kIsInUse = false;
-#else
-inline constexpr bool kIsInUse = true;
-#endif
-#else
-inline constexpr bool kIsInUse = true;
-#endif
-
 // Aligned to 64 bytes; not zeroed. Aborts when the system has none left.
 void* Allocate(std::size_t bytes);
 // `bytes` as they were asked for.
