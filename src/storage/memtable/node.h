@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <thread>
 
+#include "base/prefetch.h"
 #include "storage/memtable/arena.h"
 
 namespace firn {
@@ -59,12 +60,7 @@ struct InnerNode : Node {
 static_assert(offsetof(Node, tombstone_sequence) < 64);
 static_assert(sizeof(Node) == 13 * 64 && sizeof(InnerNode) == 17 * 64);
 
-inline void PrefetchNode(const Node* node) {
-  const char* line = reinterpret_cast<const char*>(node);
-  for (std::size_t offset = 0; offset < sizeof(Node); offset += 64) {
-    __builtin_prefetch(line + offset);
-  }
-}
+inline void PrefetchNode(const Node* node) { PrefetchLines(node, sizeof(Node)); }
 
 // Waits while the version is odd: for some dozens of stores as a rule, for a slice of the scheduler
 // when the writer lost its core in their midst.

@@ -287,22 +287,28 @@ std::vector<std::uint64_t> Block::SampleHeads() const {
   return samples;
 }
 
-Block::Bounds Block::EqualHeads(std::string_view key,
-                                std::span<const std::uint64_t> samples) const {
+// The first head that is not below that of the key lies behind the last sample that is, and not
+// behind the next sample.
+Block::Range Block::Narrow(std::string_view key, std::span<const std::uint64_t> samples) const {
+  if (samples.empty() || key.size() < prefix_bytes_) {
+    return {.first = 0, .last = count_};
+  }
+  const std::uint64_t wanted = KeyHead(key, prefix_bytes_) >> head_shift_;
+  const std::uint32_t next = LowerHead<std::uint64_t>(reinterpret_cast<const char*>(samples.data()),
+                                                      samples.size(), wanted);
+  const Range range{.first = next == 0 ? 0 : (next - 1) * kHeadsPerSample + 1,
+                    .last = std::min(count_, next * kHeadsPerSample)};
+  PrefetchLines(data_ + format::kHeaderBytes + std::size_t{range.first} * head_width_,
+                std::size_t{range.last - range.first} * head_width_);
+  return range;
+}
+
+Block::Range Block::EqualHeads(std::string_view key, Range near) const {
   const char* const heads = data_ + format::kHeaderBytes;
   const std::uint64_t wanted = KeyHead(key, prefix_bytes_) >> head_shift_;
-  // The first head that is not below lies behind the last sample that is, and not behind the next.
-  std::uint32_t from = 0;
-  std::uint32_t to = count_;
-  if (!samples.empty()) {
-    const std::uint32_t next = LowerHead<std::uint64_t>(
-        reinterpret_cast<const char*>(samples.data()), samples.size(), wanted);
-    from = next == 0 ? 0 : (next - 1) * kHeadsPerSample + 1;
-    to = std::min(count_, next * kHeadsPerSample);
-  }
-  auto search = [&]<typename Width>(Width) -> Bounds {
-    const std::uint32_t first =
-        from + LowerHead<Width>(heads + from * sizeof(Width), to - from, wanted);
+  auto search = [&]<typename Width>(Width) -> Range {
+    const std::uint32_t first = near.first + LowerHead<Width>(heads + near.first * sizeof(Width),
+                                                              near.last - near.first, wanted);
     if (first == count_ || LoadHead<Width>(heads, first) != wanted) {
       return {first, first};
     }
@@ -316,7 +322,7 @@ Block::Bounds Block::EqualHeads(std::string_view key,
   }
 }
 
-std::uint32_t Block::LowerInRun(Bounds run, std::string_view suffix, SequenceNumber as_of) const {
+std::uint32_t Block::LowerInRun(Range run, std::string_view suffix, SequenceNumber as_of) const {
   while (run.first < run.last) {
     const std::uint32_t middle = run.first + (run.last - run.first) / 2;
     const int order = CompareSuffix(middle, suffix);
@@ -329,19 +335,18 @@ std::uint32_t Block::LowerInRun(Bounds run, std::string_view suffix, SequenceNum
   return run.first;
 }
 
-std::uint32_t Block::LowerBound(std::string_view key, SequenceNumber as_of,
-                                std::span<const std::uint64_t> samples) const {
+std::uint32_t Block::LowerBound(std::string_view key, SequenceNumber as_of, Range near) const {
   if (const int order = ComparePrefix(key); order != 0) {
     return order > 0 ? 0 : count_;
   }
-  return LowerInRun(EqualHeads(key, samples), key.substr(prefix_bytes_), as_of);
+  return LowerInRun(EqualHeads(key, near), key.substr(prefix_bytes_), as_of);
 }
 
 std::uint32_t Block::Find(std::string_view key, SequenceNumber as_of) const {
   if (ComparePrefix(key) != 0) {
     return count_;
   }
-  const Bounds run = EqualHeads(key);
+  const Range run = EqualHeads(key);
   const std::string_view suffix = key.substr(prefix_bytes_);
   const std::uint32_t i = LowerInRun(run, suffix, as_of);
   return i != run.last && CompareSuffix(i, suffix) == 0 ? i : count_;

@@ -16,6 +16,7 @@
 
 #include "base/coding.h"
 #include "base/key_head.h"
+#include "base/prefetch.h"
 #include "base/strong_id.h"
 #include "firn/result.h"
 #include "storage/entry.h"
@@ -40,14 +41,23 @@ class Block {
   // The first entry at or after (key, as_of) in entry order, which is the newest version of `key`
   // that a reader at `as_of` sees if it is one of `key` at all; count() when all come before.
   std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of) const {
-    return LowerBound(key, as_of, {});
+    return LowerBound(key, as_of, {.first = 0, .last = count_});
   }
-  // The same, for a block with so many heads that searching them misses caches: first in `samples`,
-  // which SampleHeads made of it.
-  std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of,
-                           std::span<const std::uint64_t> samples) const;
+
+  // For a block with so many heads that searching them misses caches: first a search in samples of
+  // them. Entries from `first` to before `last`.
+  static constexpr std::uint32_t kHeadsPerSample = 16;  // Two cache lines.
+  struct Range {
+    std::uint32_t first;
+    std::uint32_t last;
+  };
   // Each kHeadsPerSample-th head, from the first on; none where there are few.
   std::vector<std::uint64_t> SampleHeads() const;
+  // Some entries such that LowerBound of the key is one of them or the one behind them, whose heads
+  // are asked for. `samples` is what SampleHeads made.
+  Range Narrow(std::string_view key, std::span<const std::uint64_t> samples) const;
+  std::uint32_t LowerBound(std::string_view key, SequenceNumber as_of, Range near) const;
+
   // The newest version of `key` that a reader at `as_of` sees; count() when there is none.
   std::uint32_t Find(std::string_view key, SequenceNumber as_of) const;
   // The first entry whose key is above `key`.
@@ -88,20 +98,10 @@ class Block {
 
   // Asks for the lines that a search of the heads will touch. `bytes` is where the block starts,
   // which may not have arrived itself.
-  static void PrefetchHeads(const char* bytes) {
-    for (std::size_t line = 0; line < 10; ++line) {
-      __builtin_prefetch(bytes + 64 * line);
-    }
-  }
+  static void PrefetchHeads(const char* bytes) { PrefetchLines(bytes, 640); }
 
  private:
-  static constexpr std::uint32_t kHeadsPerSample = 16;  // Two cache lines.
   static constexpr std::uint32_t kSampledMin = 256;
-
-  struct Bounds {
-    std::uint32_t first;
-    std::uint32_t last;
-  };
 
   std::uint64_t Masked(std::uint32_t at, std::uint64_t index, unsigned width,
                        std::uint64_t mask) const {
@@ -145,10 +145,13 @@ class Block {
   std::string_view CheckStamps() const;
   std::string_view CheckOrder() const;
   // The entries whose heads equal that of `key`, which starts with the prefix; empty at the place
-  // where they would be.
-  Bounds EqualHeads(std::string_view key, std::span<const std::uint64_t> samples = {}) const;
+  // where they would be. The first of them is in `near`, or behind it.
+  Range EqualHeads(std::string_view key, Range near) const;
+  Range EqualHeads(std::string_view key) const {
+    return EqualHeads(key, {.first = 0, .last = count_});
+  }
   // The first entry of `run`, whose heads are equal, at or after (suffix, as_of).
-  std::uint32_t LowerInRun(Bounds run, std::string_view suffix, SequenceNumber as_of) const;
+  std::uint32_t LowerInRun(Range run, std::string_view suffix, SequenceNumber as_of) const;
   int ComparePrefix(std::string_view key) const;
   int CompareSuffix(std::uint32_t i, std::string_view suffix) const;
   // The order of the entries i and i + 1, which have equal heads.

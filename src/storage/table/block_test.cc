@@ -68,7 +68,7 @@ void ExpectSearchesAgree(const Entries& entries, const Block& block, std::string
                          std::uint64_t as_of) {
   const std::uint32_t bound = ExpectedBound(entries, key, as_of);
   EXPECT_EQ(block.LowerBound(key, {as_of}), bound);
-  EXPECT_EQ(block.LowerBound(key, {as_of}, block.SampleHeads()), bound);
+  EXPECT_EQ(block.LowerBound(key, {as_of}, block.Narrow(key, block.SampleHeads())), bound);
   const bool there = bound < entries.size() && entries[bound].key == key;
   EXPECT_EQ(block.Find(key, {as_of}), there ? bound : entries.size());
   std::uint32_t above = 0;

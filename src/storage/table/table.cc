@@ -201,11 +201,20 @@ bool Table::MayHold(const Lookup& lookup) const {
          lookup.sequence >= about.smallest_sequence;
 }
 
+Block::Range Table::Approach(std::string_view key) const {
+  const Block::Range near = index_.Narrow(key);
+  if (near.last - near.first <= Block::kHeadsPerSample) {
+    PrefetchLines(&slots_[near.first], (near.last - near.first + 1) * sizeof(BlockSlot));
+  }
+  return near;
+}
+
 Result<Found> Table::Find(const Lookup& lookup, ReadScope& scope, TableReadTrace& trace) const {
   filter_.Prefetch(lookup.hash);
   if (!MayHold(lookup)) {
     return Found{};
   }
+  const Block::Range near = Approach(lookup.key);
   TableCounters& counters = cache_->counters();
   if (!filter_.empty()) {
     trace.filter_checked = true;
@@ -216,7 +225,7 @@ Result<Found> Table::Find(const Lookup& lookup, ReadScope& scope, TableReadTrace
       return Found{};
     }
   }
-  const std::uint32_t number = index_.Find(lookup.key, lookup.sequence);
+  const std::uint32_t number = index_.Find(lookup.key, lookup.sequence, near);
   if (number == index_.block_count()) {
     return Found{};
   }

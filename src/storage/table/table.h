@@ -68,6 +68,9 @@ class Table : public std::enable_shared_from_this<Table> {
   explicit Table(Parts parts);
 
   bool MayHold(const Lookup& lookup) const;
+  // Narrows a search of the index and asks for what it will touch there, slots included: a lookup
+  // then waits for filter, index and slot at once.
+  Block::Range Approach(std::string_view key) const;
   Result<Found> FindInBlock(const Lookup& lookup, std::uint32_t number, ReadScope& scope,
                             TableReadTrace& trace) const;
   // From the cache or the file. Not under an EpochGuard.

@@ -152,10 +152,7 @@ void Table::Cursor::SeekToLast() {
 }
 
 void Table::Cursor::Aim(std::string_view key) {
-  aim_ = table_->index_.Find(key, as_of_);
-  if (aim_ < table_->index_.block_count()) {
-    __builtin_prefetch(&table_->slots_[aim_]);
-  }
+  aim_ = table_->index_.Find(key, as_of_, table_->Approach(key));
 }
 
 void Table::Cursor::PrefetchAim() const {

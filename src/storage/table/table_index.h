@@ -35,7 +35,13 @@ class TableIndex {
   // The only block that can hold the first entry at or after (key, as_of); block_count() when that
   // would lie behind all.
   std::uint32_t Find(std::string_view key, SequenceNumber as_of) const {
-    return separators_.LowerBound(key, as_of, samples_);
+    return Find(key, as_of, Narrow(key));
+  }
+  // The same in two steps, so that what the first asks for can arrive before the second. The block
+  // is in the range or the one behind it, except where separators begin with the same eight bytes.
+  Block::Range Narrow(std::string_view key) const { return separators_.Narrow(key, samples_); }
+  std::uint32_t Find(std::string_view key, SequenceNumber as_of, Block::Range near) const {
+    return separators_.LowerBound(key, as_of, near);
   }
   // Requires block < block_count().
   table_format::BlockExtent extent(std::uint32_t block) const {
