@@ -93,8 +93,13 @@ struct Options {
   // memtables.
   std::uint64_t level0_bytes_max = 0;
 
-  // How many times larger each level is than the one above it, 2 to 100. Lower it to read fewer old
-  // bytes in a compaction at the price of more levels.
+  // Bytes in level 1 above which its tables move down. 0 stands for four times level 0, or
+  // level_ratio times if that is less. Raise it to keep more in one sorted run, lower it to write
+  // less: all of level 1 is rewritten each time level 0 is full.
+  std::uint64_t level1_bytes_max = 0;
+
+  // How many times larger each deeper level is than the one above it, 2 to 100. Lower it to read
+  // fewer old bytes in a compaction at the price of more levels.
   unsigned level_ratio = 10;
 
   // Merge tables in the background without being asked. Turn off for bulk loads that end in

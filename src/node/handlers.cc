@@ -10,6 +10,7 @@ Options NodeOptions() {
   options.level0_tables_max = 4;
   options.compact_when_idle = false;  // What a level holds is what the levels' rules say.
   options.level0_bytes_max = std::uint64_t{40} << 20;
+  options.level1_bytes_max = std::uint64_t{400} << 20;
   options.level_ratio = 10;
   return options;
 }

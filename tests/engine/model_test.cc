@@ -36,6 +36,7 @@ Options RandomOptions(std::uint64_t seed) {
   options.level0_tables_max = static_cast<unsigned>(1 + random.Below(8));
   options.level0_bytes_max = std::uint64_t{16 << 10} << random.Below(6);
   options.level_ratio = static_cast<unsigned>(2 + random.Below(9));
+  options.level1_bytes_max = random.OneIn(2) ? 0 : std::uint64_t{16 << 10} << random.Below(8);
   if (!options.auto_compaction) {
     options.memtable_bytes = std::max<std::size_t>(options.memtable_bytes, 256 << 10);
     options.memory_budget_bytes = std::max(options.memory_budget_bytes, 4 * options.memtable_bytes);
@@ -49,8 +50,9 @@ std::string Describe(const Options& options) {
        << ", block " << options.block_bytes << ", bloom " << options.bloom_bits_per_key
        << ", codec " << static_cast<int>(options.compression) << ", wal " << options.wal << " way "
        << static_cast<int>(options.wal_append) << ", table " << options.table_bytes << ", level 0 "
-       << options.level0_tables_max << "/" << options.level0_bytes_max << ", ratio "
-       << options.level_ratio << ", auto " << options.auto_compaction;
+       << options.level0_tables_max << "/" << options.level0_bytes_max << ", level 1 "
+       << options.level1_bytes_max << ", ratio " << options.level_ratio << ", auto "
+       << options.auto_compaction;
   return text.str();
 }
 

@@ -141,8 +141,11 @@ std::optional<CompactionPlan> PickTable(const Version& version, int level, const
 }  // namespace
 
 std::uint64_t LevelLimits::MaxBytes(int level) const {
-  std::uint64_t bytes = level0_bytes_max;
-  for (int i = 0; i < level && bytes < UINT64_MAX / ratio; ++i) {
+  if (level == 0) {
+    return level0_bytes_max;
+  }
+  std::uint64_t bytes = level1_bytes_max;
+  for (int i = 1; i < level && bytes < UINT64_MAX / ratio; ++i) {
     bytes *= ratio;
   }
   return bytes;

@@ -20,7 +20,8 @@ namespace firn {
 struct LevelLimits {
   unsigned level0_tables_max = 12;
   std::uint64_t level0_bytes_max = 0;
-  unsigned ratio = 10;
+  std::uint64_t level1_bytes_max = 0;
+  unsigned ratio = 10;  // Of level 2 to level 1, and so on down.
 
   // Bytes above which `level` is compacted.
   std::uint64_t MaxBytes(int level) const;

@@ -23,6 +23,7 @@ class Shape {
     if (command.name == "limits") {
       limits_ = {.level0_tables_max = static_cast<unsigned>(std::stoul(command.Get("tables"))),
                  .level0_bytes_max = std::stoull(command.Get("bytes")),
+                 .level1_bytes_max = std::stoull(command.Get("level1", "10000")),
                  .ratio = static_cast<unsigned>(std::stoul(command.Get("ratio", "10")))};
       return "ok";
     }
@@ -117,7 +118,7 @@ class Shape {
     return meta;
   }
 
-  LevelLimits limits_{.level0_tables_max = 4, .level0_bytes_max = 1000, .ratio = 10};
+  LevelLimits limits_;
   std::shared_ptr<const Version> version_ = std::make_shared<Version>();
 };
 

@@ -14,9 +14,9 @@ using std::chrono::nanoseconds;
 // Pressure starts when level 0 is twice as full as makes it due, and is full at four times.
 constexpr double kLevel0Soft = 2;
 constexpr double kLevel0Hard = 4;
-// The same for debt, as multiples of what level 1 may hold.
-constexpr double kDebtSoft = 2;
-constexpr double kDebtHard = 6;
+// The same for debt, as multiples of what level 0 may hold.
+constexpr double kDebtSoft = 20;
+constexpr double kDebtHard = 60;
 
 constexpr double kSlowestShare = 0.75;
 constexpr double kSmoothingSeconds = 5;
@@ -32,9 +32,9 @@ double Ramp(double value, double soft, double hard) {
 
 WritePressure PressureOf(const Version& version, const LevelLimits& limits) {
   const double level0 = Ramp(Fullness(version, 0, limits), kLevel0Soft, kLevel0Hard);
-  const double debt_levels = static_cast<double>(CompactionDebt(version, limits)) /
-                             static_cast<double>(limits.MaxBytes(1));
-  const double debt = Ramp(debt_levels, kDebtSoft, kDebtHard);
+  const double debt_ratio = static_cast<double>(CompactionDebt(version, limits)) /
+                            static_cast<double>(limits.MaxBytes(0));
+  const double debt = Ramp(debt_ratio, kDebtSoft, kDebtHard);
   return level0 >= debt ? WritePressure{.value = level0, .cause = DelayCause::kLevel0}
                         : WritePressure{.value = debt, .cause = DelayCause::kDebt};
 }
