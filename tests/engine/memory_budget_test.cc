@@ -196,7 +196,7 @@ class Run {
     }
   }
 
-  static constexpr std::uint64_t kReadsAfterwards = 100'000;
+  static constexpr std::uint64_t kReadsAfterwards = 300'000;
 
   const Load load_;
   const std::uint64_t keys_;

@@ -7,8 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/epoch.h"
@@ -193,6 +195,41 @@ TEST(BlockMemory, GivesMemoryBackWhenSizesChange) {
   }
   const auto usage = block_memory::CurrentUsage();
   EXPECT_LE(usage.free_bytes, usage.live_bytes / 8 + (std::size_t{8} << 20));
+}
+
+// Nothing is freed while the second size comes: what it takes has to come from what the first left.
+TEST(BlockMemory, WhatOneSizeLeftIsGivenBackWhileAnotherComes) {
+  constexpr std::size_t kKept = std::size_t{32} << 20;
+  constexpr std::size_t kFirst = 8000;
+  constexpr std::size_t kSecond = 5000;
+  block_memory::Keep(kKept);
+  std::vector<void*> first(kKept / kFirst);
+  for (void*& memory : first) {
+    memory = block_memory::Allocate(kFirst);
+    std::memset(memory, 1, kFirst);
+  }
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (i % 10 != 0) {  // No chunk becomes empty.
+      block_memory::Free(std::exchange(first[i], nullptr), kFirst);
+    }
+  }
+  std::vector<void*> second(kKept / kSecond * 4 / 5);
+  for (void*& memory : second) {
+    memory = block_memory::Allocate(kSecond);
+    std::memset(memory, 2, kSecond);
+    const auto usage = block_memory::CurrentUsage();
+    ASSERT_LE(usage.live_bytes + usage.free_bytes,
+              std::max(usage.live_bytes, kKept) / 8 * 9 + (std::size_t{4} << 20));
+  }
+  block_memory::KeepNoMore(kKept);
+  for (void* memory : first) {
+    if (memory != nullptr) {
+      block_memory::Free(memory, kFirst);
+    }
+  }
+  for (void* memory : second) {
+    block_memory::Free(memory, kSecond);
+  }
 }
 
 // Readers, walkers, evictions and table ends at once. Run under TSan and ASan.

@@ -37,6 +37,8 @@ constexpr std::size_t kSmallSlotBytesMax = 1024;
 constexpr std::size_t kClasses = 145;
 // A class this large gets huge pages: one that is partly used wastes little of the whole.
 constexpr std::size_t kChunksBeforeHugePages = 8;
+// Allocations look for what others hold unused each time they have taken as much from the system.
+constexpr std::size_t kTakenBytesMax = kChunkBytes / 2;
 
 constexpr std::size_t RoundUp(std::size_t value, std::size_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -93,9 +95,10 @@ struct alignas(kLine) SizeClass {
 struct Arena {
   std::array<SizeClass, kClasses> classes;
   std::atomic<std::size_t> live_bytes{0};
-  std::atomic<std::size_t> held_bytes{0};  // Mapped, except for pages given back.
-  std::atomic<std::size_t> kept_bytes{0};  // Not given back even while nobody uses them.
-  Mutex spares_mutex;                      // Taken with or without the mutex of a class.
+  std::atomic<std::size_t> held_bytes{0};   // Mapped, except for pages given back.
+  std::atomic<std::size_t> kept_bytes{0};   // Not given back even while nobody uses them.
+  std::atomic<std::size_t> taken_bytes{0};  // By allocations, since one last looked at all chunks.
+  Mutex spares_mutex;                       // Taken with or without the mutex of a class.
   std::vector<Chunk*> spares FIRN_GUARDED_BY(spares_mutex);  // Empty, of no class.
 };
 
@@ -140,6 +143,11 @@ Chunk* FormatChunk(void* memory, std::size_t slot_bytes, bool huge_pages,
   return chunk;
 }
 
+void NoteTaken(Arena& arena, std::size_t bytes) {
+  arena.held_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  arena.taken_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+
 Chunk* TakeSpare(Arena& arena) {
   MutexLock lock(arena.spares_mutex);
   if (arena.spares.empty()) {
@@ -167,7 +175,7 @@ Chunk* MakeChunk(Arena& arena, std::size_t slot_bytes, bool huge_pages) {
     }
     chunk = FormatChunk(memory, slot_bytes, huge_pages, given_back);
   }
-  arena.held_bytes.fetch_add(HeldBytes(*chunk) - held_before, std::memory_order_relaxed);
+  NoteTaken(arena, HeldBytes(*chunk) - held_before);
   return chunk;
 }
 
@@ -238,7 +246,7 @@ void TakePagesBack(Arena& arena, Chunk* chunk, std::uint32_t i) {
     pages += chunk->given_back[page] ? 1 : 0;
     chunk->given_back.reset(page);
   }
-  arena.held_bytes.fetch_add(pages * kPage, std::memory_order_relaxed);
+  NoteTaken(arena, pages * kPage);
 }
 
 bool HoldsTooMuch(const Arena& arena) {
@@ -248,9 +256,34 @@ bool HoldsTooMuch(const Arena& arena) {
   return held > due + due / 8 + kChunkBytes / 2;
 }
 
-void* AllocateSlot(std::size_t slot_bytes) {
-  Arena& arena = TheArena();
-  SizeClass& size_class = arena.classes[ClassOf(slot_bytes)];
+// Gives back what is too much; not of the class that is about to use it.
+void TrimAllBut(Arena& arena, const SizeClass* growing) {
+  while (HoldsTooMuch(arena) && DropSpare(arena)) {
+  }
+  for (SizeClass& size_class : arena.classes) {
+    if (&size_class == growing) {
+      continue;
+    }
+    MutexLock lock(size_class.mutex);
+    for (Chunk* chunk : size_class.with_room) {
+      if (!HoldsTooMuch(arena)) {
+        return;
+      }
+      GiveBackPages(arena, chunk);
+    }
+  }
+}
+
+// What one class takes while nothing is freed may lie unused in others.
+void TrimIfGrown(Arena& arena, const SizeClass* growing) {
+  if (arena.taken_bytes.load(std::memory_order_relaxed) < kTakenBytesMax) [[likely]] {
+    return;
+  }
+  arena.taken_bytes.store(0, std::memory_order_relaxed);
+  TrimAllBut(arena, growing);
+}
+
+void* AllocateSlot(Arena& arena, SizeClass& size_class, std::size_t slot_bytes) {
   MutexLock lock(size_class.mutex);
   if (size_class.with_room.empty()) {
     ++size_class.chunks;
@@ -311,7 +344,10 @@ void* Allocate(std::size_t bytes) {
     arena.held_bytes.fetch_add(footprint, std::memory_order_relaxed);
     return Map(footprint);
   }
-  return AllocateSlot(footprint);
+  SizeClass& size_class = arena.classes[ClassOf(footprint)];
+  void* slot = AllocateSlot(arena, size_class, footprint);
+  TrimIfGrown(arena, &size_class);
+  return slot;
 }
 
 void Free(void* memory, std::size_t bytes) {
@@ -335,20 +371,7 @@ void KeepNoMore(std::size_t bytes) {
   TheArena().kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-void Trim() {
-  Arena& arena = TheArena();
-  while (HoldsTooMuch(arena) && DropSpare(arena)) {
-  }
-  for (SizeClass& size_class : arena.classes) {
-    MutexLock lock(size_class.mutex);
-    for (Chunk* chunk : size_class.with_room) {
-      if (!HoldsTooMuch(arena)) {
-        return;
-      }
-      GiveBackPages(arena, chunk);
-    }
-  }
-}
+void Trim() { TrimAllBut(TheArena(), nullptr); }
 
 Usage CurrentUsage() {
   const Arena& arena = TheArena();
