@@ -27,7 +27,7 @@ void* Allocate(std::size_t bytes);
 void Free(void* memory, std::size_t bytes);
 
 // How much caches keep of what they used at most, all together, and how much more or less they do
-// now. Giving back starts with the next Free or with Trim.
+// now. Giving back starts with the next Free, when allocations have taken more, or with Trim.
 void Keep(std::size_t bytes);
 void KeepNoMore(std::size_t bytes);
 // Gives back what is too much.
