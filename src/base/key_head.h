@@ -10,7 +10,10 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
+
+#include "base/coding.h"
 
 namespace firn {
 
@@ -32,6 +35,32 @@ inline std::uint64_t KeyHead(std::string_view key, std::size_t skip = 0) {
     head |= std::uint64_t{static_cast<std::uint8_t>(key[skip + i])} << (56 - 8 * i);
   }
   return head;
+}
+
+// Head i of an array that may hold heads cut to fewer bytes.
+template <typename Head>
+std::uint64_t LoadHead(const char* heads, std::size_t i) {
+  return LoadLittle<Head>(heads + i * sizeof(Head));
+}
+
+// The first of n ascending heads that is not below `wanted`, or n. Takes ceil(log2 n) steps without
+// a branch that depends on data.
+template <typename Head>
+std::uint32_t LowerHead(const char* heads, std::size_t n, std::uint64_t wanted) {
+  if (n == 0) {
+    return 0;
+  }
+  std::size_t base = 0;
+  while (n > 1) {
+    const std::size_t half = n / 2;
+    base += half & (std::size_t{0} - (LoadHead<Head>(heads, base + half - 1) < wanted));
+    n -= half;
+  }
+  return static_cast<std::uint32_t>(base + (LoadHead<Head>(heads, base) < wanted));
+}
+inline std::uint32_t LowerHead(std::span<const std::uint64_t> heads, std::uint64_t wanted) {
+  return LowerHead<std::uint64_t>(reinterpret_cast<const char*>(heads.data()), heads.size(),
+                                  wanted);
 }
 
 inline std::size_t CommonPrefix(std::string_view a, std::string_view b) {

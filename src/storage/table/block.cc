@@ -13,26 +13,6 @@ namespace format = block_format;
 
 namespace {
 
-template <typename Head>
-std::uint64_t LoadHead(const char* heads, std::size_t i) {
-  return LoadLittle<Head>(heads + i * sizeof(Head));
-}
-
-// The first of n heads that is not below `wanted`.
-template <typename Head>
-std::uint32_t LowerHead(const char* heads, std::size_t n, std::uint64_t wanted) {
-  if (n == 0) {
-    return 0;
-  }
-  std::size_t base = 0;
-  while (n > 1) {
-    const std::size_t half = n / 2;
-    base += half & (std::size_t{0} - (LoadHead<Head>(heads, base + half - 1) < wanted));
-    n -= half;
-  }
-  return static_cast<std::uint32_t>(base + (LoadHead<Head>(heads, base) < wanted));
-}
-
 // The end of the run of heads equal to `wanted` that starts at `first`.
 template <typename Head>
 std::uint32_t EndOfRun(const char* heads, std::uint32_t first, std::uint32_t n,
@@ -294,8 +274,7 @@ Block::Range Block::Narrow(std::string_view key, std::span<const std::uint64_t> 
     return {.first = 0, .last = count_};
   }
   const std::uint64_t wanted = KeyHead(key, prefix_bytes_) >> head_shift_;
-  const std::uint32_t next = LowerHead<std::uint64_t>(reinterpret_cast<const char*>(samples.data()),
-                                                      samples.size(), wanted);
+  const std::uint32_t next = LowerHead(samples, wanted);
   const Range range{.first = next == 0 ? 0 : (next - 1) * kHeadsPerSample + 1,
                     .last = std::min(count_, next * kHeadsPerSample)};
   PrefetchLines(data_ + format::kHeaderBytes + std::size_t{range.first} * head_width_,

@@ -64,8 +64,13 @@ SortedRun::SortedRun(TableList tables_in_key_order) : tables_(std::move(tables_i
   prefix_length_ =
       CommonPrefix(tables_.front()->meta().largest_key(), tables_.back()->meta().largest_key());
   largest_heads_.reserve(tables_.size());
+  smallest_heads_.reserve(tables_.size());
   for (const auto& table : tables_) {
     largest_heads_.push_back(KeyHead(table->meta().largest_key(), prefix_length_));
+    // The smallest key of all may come before those with the prefix.
+    const std::string_view smallest = table->meta().smallest_key();
+    smallest_heads_.push_back(smallest.starts_with(prefix()) ? KeyHead(smallest, prefix_length_)
+                                                             : 0);
   }
 }
 
@@ -73,15 +78,12 @@ std::size_t SortedRun::LowerBound(std::string_view key) const {
   if (tables_.empty()) {
     return 0;
   }
-  const std::string_view prefix = tables_.front()->meta().largest_key().substr(0, prefix_length_);
   const std::string_view key_start = key.substr(0, prefix_length_);
-  if (key_start != prefix) {
-    return key_start < prefix ? 0 : tables_.size();
+  if (const int order = key_start.compare(prefix()); order != 0) {
+    return order < 0 ? 0 : tables_.size();
   }
   const std::uint64_t head = KeyHead(key, prefix_length_);
-  auto at = static_cast<std::size_t>(
-      std::lower_bound(largest_heads_.begin(), largest_heads_.end(), head) -
-      largest_heads_.begin());
+  std::size_t at = LowerHead(largest_heads_, head);
   while (at < tables_.size() && largest_heads_[at] == head &&
          tables_[at]->meta().largest_key() < key) {
     ++at;
@@ -91,10 +93,14 @@ std::size_t SortedRun::LowerBound(std::string_view key) const {
 
 const TableFile* SortedRun::TableFor(std::string_view key) const {
   const std::size_t at = LowerBound(key);
-  if (at == tables_.size() || key < tables_[at]->meta().smallest_key()) {
+  if (at == tables_.size()) {
     return nullptr;
   }
-  return tables_[at].get();
+  // Heads spare a read all but one of the keys in memory that is far away.
+  const TableFile* table = tables_[at].get();
+  const bool is_above =
+      key.starts_with(prefix()) && KeyHead(key, prefix_length_) > smallest_heads_[at];
+  return is_above || key >= table->meta().smallest_key() ? table : nullptr;
 }
 
 Result<std::shared_ptr<const Version>> Version::Apply(

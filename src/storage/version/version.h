@@ -24,8 +24,8 @@ namespace firn {
 
 using TableList = std::vector<std::shared_ptr<const TableFile>>;
 
-// A sorted level with the largest keys of its tables laid out for search: heads in one array, whole
-// keys only for ties.
+// A sorted level with the bounds of its tables laid out for search: heads in arrays, whole keys
+// only for ties.
 class SortedRun {
  public:
   SortedRun() = default;
@@ -38,9 +38,15 @@ class SortedRun {
   const TableFile* TableFor(std::string_view key) const;
 
  private:
+  // What all largest keys share, which their heads leave out. Requires that there are tables.
+  std::string_view prefix() const {
+    return std::string_view(tables_.front()->meta().largest_key()).substr(0, prefix_length_);
+  }
+
   TableList tables_;
-  std::size_t prefix_length_ = 0;  // Shared by all largest keys, not part of their heads.
+  std::size_t prefix_length_ = 0;
   std::vector<std::uint64_t> largest_heads_;
+  std::vector<std::uint64_t> smallest_heads_;
 };
 
 class Version {

@@ -3,6 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+
 namespace firn {
 namespace {
 
@@ -62,6 +70,43 @@ TEST(Version, FindsTheOnlyTableThatCanHoldAKey) {
   EXPECT_EQ(number(std::string("user:400\0\0", 10)), 0u);
   EXPECT_EQ(number("a"), 0u);
   EXPECT_EQ(number("z"), 0u);
+}
+
+// Bounds of two letters and up to 12 bytes: heads tie, end early and lie before the common prefix.
+TEST(Version, FindsTheTableThatASearchOfAllBoundsFinds) {
+  Random random(11);
+  const auto any_key = [&random] {
+    std::string key(1 + random.Below(12), 'a');
+    for (char& byte : key) {
+      byte = random.Below(4) == 0 ? 'b' : 'a';
+    }
+    return key;
+  };
+  for (int round = 0; round < 300; ++round) {
+    std::set<std::string> bounds;
+    while (bounds.size() < 2 * (1 + random.Below(6))) {
+      bounds.insert(any_key());
+    }
+    auto version = std::make_shared<const Version>();
+    std::vector<std::pair<std::string, std::string>> ranges;
+    for (auto bound = bounds.begin(); bound != bounds.end() && std::next(bound) != bounds.end();
+         std::advance(bound, 2)) {
+      ranges.emplace_back(*bound, *std::next(bound));
+      version = MustApply(*version,
+                          Add(1, Meta(ranges.size(), ranges.back().first, ranges.back().second)));
+    }
+    for (int probe = 0; probe < 100; ++probe) {
+      const std::string key = any_key();
+      std::uint64_t expected = 0;
+      for (std::size_t i = 0; i < ranges.size(); ++i) {
+        if (ranges[i].first <= key && key <= ranges[i].second) {
+          expected = i + 1;
+        }
+      }
+      const TableFile* table = version->sorted_level(1).TableFor(key);
+      ASSERT_EQ(table == nullptr ? 0 : table->meta().name.number.value, expected) << key;
+    }
+  }
 }
 
 TEST(Version, RefusesEditsThatDoNotFit) {
