@@ -27,6 +27,10 @@ constexpr std::chrono::milliseconds kIdleAfter{250};
 // What Close leaves in the log, in bytes of memtable: the next open replays it in a millisecond.
 constexpr std::size_t kLeftInLogMax = std::size_t{256} << 10;
 
+// How many of the reads of a MultiGet wait for memory together: more than a processor asks for at
+// once.
+constexpr std::size_t kReadsAtOnce = 16;
+
 // Keeps what a read has found beyond its scope: the block, which needs neither cache nor table, or
 // the view whose memtable it is in.
 internal::Pin PinOf(ReadScope& scope) {
@@ -283,8 +287,8 @@ Result<Found> Engine::Find(std::string_view key, const ReadOptions& options, Rea
                            ReadTrace& trace) const {
   scope.SetFillCache(options.fill_cache);
   const ReadPoint point = PointFor(options.snapshot, scope);
-  const Lookup lookup(key, point.sequence);
-  Result<Found> found = Read(*point.view, lookup, scope, trace);
+  const PointRead read(*point.view, Lookup(key, point.sequence));
+  Result<Found> found = read.Find(scope, trace);
   if (scope.has_given_up()) {
     return found;
   }
@@ -358,15 +362,27 @@ Result<std::vector<std::optional<std::string>>> Engine::MultiGet(
           : SequenceNumber{parts_.visible_sequence.load(std::memory_order_acquire)};
   std::vector<std::optional<std::string>> values;
   values.reserve(keys.size());
-  for (std::string_view key : keys) {
-    ReadScope scope;
-    scope.SetOwner(view.get());
-    scope.SetFillCache(options.fill_cache);
-    ReadTrace trace;
-    FIRN_TRY_ASSIGN(const Found found, Read(*view, Lookup(key, sequence), scope, trace));
-    const bool is_there = found && found->kind == Kind::kPut;
-    CountRead(trace, is_there);
-    values.push_back(is_there ? std::optional<std::string>(found->value) : std::nullopt);
+  std::vector<PointRead> reads;
+  reads.reserve(std::min(keys.size(), kReadsAtOnce));
+  while (values.size() < keys.size()) {
+    reads.clear();
+    const auto rest = keys.subspan(values.size());
+    for (std::string_view key : rest.first(std::min(rest.size(), kReadsAtOnce))) {
+      reads.emplace_back(*view, Lookup(key, sequence));
+    }
+    for (const PointRead& read : reads) {
+      read.Aim();
+    }
+    for (const PointRead& read : reads) {
+      ReadScope scope;
+      scope.SetOwner(view.get());
+      scope.SetFillCache(options.fill_cache);
+      ReadTrace trace;
+      FIRN_TRY_ASSIGN(const Found found, read.Find(scope, trace));
+      const bool is_there = found && found->kind == Kind::kPut;
+      CountRead(trace, is_there);
+      values.push_back(is_there ? std::optional<std::string>(found->value) : std::nullopt);
+    }
   }
   return values;
 }

@@ -10,52 +10,77 @@ namespace {
 
 bool Settles(const Result<Found>& found) { return !found.has_value() || found->has_value(); }
 
-Result<Found> FindInTable(const TableFile& file, const Lookup& lookup, ReadScope& scope) {
-  const Table* table = file.opened();
-  if (table == nullptr) {
-    FIRN_TRY(scope.PrepareForDisk());
-    FIRN_TRY_ASSIGN(const std::shared_ptr<const Table> opened, file.Open());
-    table = opened.get();  // The file keeps it open, and the scope keeps the file.
-  }
-  TableReadTrace unused;
-  return table->Find(lookup, scope, unused);
-}
-
 bool MayHold(const TableMeta& table, std::string_view key) {
   return table.smallest_key() <= key && key <= table.largest_key();
 }
 
 }  // namespace
 
+PointRead::PointRead(const View& view, const Lookup& lookup)
+    : view_(view), version_(*view.version), lookup_(lookup) {
+  for (int level = 1; level <= version_.deepest_level(); ++level) {
+    levels_[static_cast<std::size_t>(level) - 1] =
+        Approach(version_.sorted_level(level).TableFor(lookup_.key));
+  }
+}
+
+PointRead::Place PointRead::Approach(const TableFile* file) const {
+  const Table* table = file == nullptr ? nullptr : file->opened();
+  return {file, table, table == nullptr ? Block::Range{} : table->Approach(lookup_)};
+}
+
+void PointRead::Aim() const {
+  for (const Place& place : sorted_levels()) {
+    if (place.table != nullptr && place.table->Aim(lookup_, place.near)) {
+      return;
+    }
+  }
+}
+
+Result<Found> PointRead::FindIn(const Place& place, ReadScope& scope) const {
+  TableReadTrace unused;
+  if (place.table != nullptr) [[likely]] {
+    return place.table->Find(lookup_, place.near, scope, unused);
+  }
+  FIRN_TRY(scope.PrepareForDisk());
+  // The file keeps it open, and the scope keeps the file.
+  FIRN_TRY_ASSIGN(const std::shared_ptr<const Table> opened, place.file->Open());
+  return opened->Find(lookup_, scope, unused);
+}
+
 // An error settles a read as firmly as an answer: an older source must not mask it.
-Result<Found> Read(const View& view, const Lookup& lookup, ReadScope& scope, ReadTrace& trace) {
+Result<Found> PointRead::Find(ReadScope& scope, ReadTrace& trace) const {
   trace.source = ReadTrace::kMemtable;
-  if (Found found = view.active->Find(lookup)) {
+  if (Found found = view_.active->Find(lookup_)) {
     return found;
   }
-  for (const FrozenMemtable& frozen : view.frozen_newest_first) {
-    if (Found found = frozen.memtable->Find(lookup)) {
+  for (const FrozenMemtable& frozen : view_.frozen_newest_first) {
+    if (Found found = frozen.memtable->Find(lookup_)) {
       return found;
     }
   }
   trace.source = 0;
-  trace.levels_checked = view.version->deepest_level() < 0 ? 0 : 1;
-  for (const auto& table : view.version->level0_newest_first()) {
-    if (!MayHold(table->meta(), lookup.key)) {
+  trace.levels_checked = version_.deepest_level() < 0 ? 0 : 1;
+  for (const auto& file : version_.level0_newest_first()) {
+    if (const Table* table = file->opened()) {
+      table->PrefetchFilter(lookup_);
+    }
+  }
+  for (const auto& file : version_.level0_newest_first()) {
+    if (!MayHold(file->meta(), lookup_.key)) {
       continue;
     }
-    if (Result<Found> found = FindInTable(*table, lookup, scope); Settles(found)) {
+    if (Result<Found> found = FindIn(Approach(file.get()), scope); Settles(found)) {
       return found;
     }
   }
-  for (int level = 1; level <= view.version->deepest_level(); ++level) {
-    trace.source = level;
-    trace.levels_checked = level + 1;
-    const TableFile* table = view.version->sorted_level(level).TableFor(lookup.key);
-    if (table == nullptr) {
+  for (const Place& place : sorted_levels()) {
+    ++trace.source;
+    ++trace.levels_checked;
+    if (place.file == nullptr) {
       continue;
     }
-    if (Result<Found> found = FindInTable(*table, lookup, scope); Settles(found)) {
+    if (Result<Found> found = FindIn(place, scope); Settles(found)) {
       return found;
     }
   }

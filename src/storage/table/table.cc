@@ -195,12 +195,6 @@ std::size_t Table::resident_bytes() const {
          properties().smallest_key.capacity() + properties().largest_key.capacity();
 }
 
-bool Table::MayHold(const Lookup& lookup) const {
-  const TableProperties& about = properties();
-  return lookup.key >= about.smallest_key && lookup.key <= about.largest_key &&
-         lookup.sequence >= about.smallest_sequence;
-}
-
 Block::Range Table::Approach(std::string_view key) const {
   const Block::Range near = index_.Narrow(key);
   if (near.last - near.first <= Block::kHeadsPerSample) {
@@ -210,11 +204,17 @@ Block::Range Table::Approach(std::string_view key) const {
 }
 
 Result<Found> Table::Find(const Lookup& lookup, ReadScope& scope, TableReadTrace& trace) const {
-  filter_.Prefetch(lookup.hash);
-  if (!MayHold(lookup)) {
+  if (lookup.key < properties().smallest_key || lookup.key > properties().largest_key) {
     return Found{};
   }
-  const Block::Range near = Approach(lookup.key);
+  return Find(lookup, Approach(lookup), scope, trace);
+}
+
+Result<Found> Table::Find(const Lookup& lookup, Block::Range near, ReadScope& scope,
+                          TableReadTrace& trace) const {
+  if (lookup.sequence < properties().smallest_sequence) {
+    return Found{};
+  }
   TableCounters& counters = cache_->counters();
   if (!filter_.empty()) {
     trace.filter_checked = true;
@@ -234,6 +234,17 @@ Result<Found> Table::Find(const Lookup& lookup, ReadScope& scope, TableReadTrace
     counters.Add(TableCounter::kFilterFalsePositives);
   }
   return found;
+}
+
+bool Table::Aim(const Lookup& lookup, Block::Range near) const {
+  if (!filter_.MayContain(lookup.hash)) {
+    return false;
+  }
+  const std::uint32_t number = index_.Find(lookup.key, lookup.sequence, near);
+  if (number < index_.block_count()) {
+    CachedBlock::Prefetch(slots_[number].load(std::memory_order_relaxed));
+  }
+  return true;
 }
 
 Result<Found> Table::FindInBlock(const Lookup& lookup, std::uint32_t number, ReadScope& scope,

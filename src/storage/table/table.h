@@ -46,6 +46,20 @@ class Table : public std::enable_shared_from_this<Table> {
   // as long as blocks are cached and leaves it for a disk read (see ReadScope). The value holds
   // while the scope does and no other is found through it.
   Result<Found> Find(const Lookup& lookup, ReadScope& scope, TableReadTrace& trace) const;
+  // The same in two steps, for a key between the smallest and the largest. The first asks for the
+  // memory that the second looks at, in filter, index and slots, so that a read waits for all of it
+  // at once, and for that of several tables.
+  Block::Range Approach(const Lookup& lookup) const {
+    filter_.Prefetch(lookup.hash);
+    return Approach(lookup.key);
+  }
+  Result<Found> Find(const Lookup& lookup, Block::Range near, ReadScope& scope,
+                     TableReadTrace& trace) const;
+  // Between the two: asks for the block, if the filter lets the key through and it is cached.
+  // Returns whether the filter does.
+  bool Aim(const Lookup& lookup, Block::Range near) const;
+  // The least of it, for a table that will hardly have the key.
+  void PrefetchFilter(const Lookup& lookup) const { filter_.Prefetch(lookup.hash); }
 
   // Reads the whole file and checks every block, the order of all entries, and that index, filter
   // and properties agree with them. Returns the bytes of data blocks read.
@@ -67,9 +81,7 @@ class Table : public std::enable_shared_from_this<Table> {
 
   explicit Table(Parts parts);
 
-  bool MayHold(const Lookup& lookup) const;
-  // Narrows a search of the index and asks for what it will touch there, slots included: a lookup
-  // then waits for filter, index and slot at once.
+  // Narrows a search of the index and asks for what it will touch there, slots included.
   Block::Range Approach(std::string_view key) const;
   Result<Found> FindInBlock(const Lookup& lookup, std::uint32_t number, ReadScope& scope,
                             TableReadTrace& trace) const;

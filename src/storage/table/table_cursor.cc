@@ -174,7 +174,7 @@ void Table::Cursor::Seek(std::string_view key) {
 
 void Table::Cursor::SeekForPrev(std::string_view key) {
   const std::uint32_t count = table_->index_.block_count();
-  const std::uint32_t number = table_->index_.Find(key, SequenceNumber{});
+  const std::uint32_t number = table_->index_.Find(key, SequenceNumber{}, table_->Approach(key));
   if (!EnterBlock(number == count ? number - 1 : number, Move::kSeek)) {
     return;
   }
