@@ -145,7 +145,7 @@ class Opener {
 
   // Replay never flushes: full memtables are frozen and left to the background.
   Result<void> ReplayIntoMemtables() {
-    active_ = std::make_shared<Memtable>(parts_.chunks);
+    active_ = parts_.NewMemtable();
     last_sequence_ = parts_.catalog->last_sequence();
     FIRN_TRY_ASSIGN(replay_,
                     ReplayLog(files(), parts_.directory, {.min_live = parts_.catalog->min_wal()},
@@ -184,12 +184,11 @@ class Opener {
     // All segments stay until the memtable that is active after the replay has been flushed too:
     // that one is frozen with the number of a segment newer than any of these.
     parts_.frozen_memtables.Add(active_);
-    frozen_.insert(frozen_.begin(),
-                   {.memtable = std::exchange(active_, std::make_shared<Memtable>(parts_.chunks)),
-                    .ticket = next_ticket_++,
-                    .next_wal = parts_.catalog->min_wal(),
-                    .last_sequence = last_sequence_,
-                    .applied = {}});
+    frozen_.insert(frozen_.begin(), {.memtable = std::exchange(active_, parts_.NewMemtable()),
+                                     .ticket = next_ticket_++,
+                                     .next_wal = parts_.catalog->min_wal(),
+                                     .last_sequence = last_sequence_,
+                                     .applied = {}});
   }
 
   Result<void> StartWriting() {

@@ -77,6 +77,9 @@ struct EngineParts {
             .options = options,
             .seed = environment.seed};
   }
+  std::shared_ptr<Memtable> NewMemtable() const {
+    return std::make_shared<Memtable>(chunks, memtable_bytes.load(std::memory_order_relaxed));
+  }
   // For a Backoff; 0 where the file system does not tell.
   std::uint64_t FreeBytes() const { return environment.files->FreeBytes(directory).value_or(0); }
   std::chrono::nanoseconds Now() const { return environment.scheduler->clock().Now(); }

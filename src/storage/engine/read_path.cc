@@ -18,6 +18,7 @@ bool MayHold(const TableMeta& table, std::string_view key) {
 
 PointRead::PointRead(const View& view, const Lookup& lookup)
     : view_(view), version_(*view.version), lookup_(lookup) {
+  view_.active->Prefetch(lookup_);
   for (int level = 1; level <= version_.deepest_level(); ++level) {
     levels_[static_cast<std::size_t>(level) - 1] =
         Approach(version_.sorted_level(level).TableFor(lookup_.key));

@@ -82,6 +82,11 @@ std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t f
       return end;
     }
   }
+  for (std::size_t i = first; i < end; ++i) {
+    if (group[i]->operations.empty()) {
+      active_->Expect(group[i]->key);  // It comes while the log is written.
+    }
+  }
   if (log_ != nullptr) {
     if (Result<void> appended = Append(group, first, end); !appended) {
       StopUnlessFull(appended.error());
@@ -158,9 +163,15 @@ bool WritePath::MayFreeze() const {
 
 bool WritePath::ActiveIsFull() const {
   const std::size_t limit = parts_.memtable_bytes.load(std::memory_order_relaxed);
-  const bool is_full = active_->memory_bytes() >= std::max(limit, kMemtableMemoryMin) ||
-                       (limit < kMemtableMemoryMin && active_->data_bytes() >= limit);
-  return is_full && !active_->empty();
+  if (active_->empty()) {
+    return false;
+  }
+  if (limit >= kMemtableMemoryMin) {
+    return active_->memory_bytes() >= limit;
+  }
+  // The filter may still be that of a higher limit.
+  return active_->data_bytes() >= limit ||
+         active_->memory_bytes() - active_->filter_bytes() >= kMemtableMemoryMin;
 }
 
 Result<std::uint64_t> WritePath::SwitchMemtable() {
@@ -178,7 +189,7 @@ Result<std::uint64_t> WritePath::SwitchMemtable() {
     frozen.next_wal = *segment;
   }
   parts_.frozen_memtables.Add(active_);
-  active_ = std::make_shared<Memtable>(parts_.chunks);
+  active_ = parts_.NewMemtable();
   parts_.view->Change([&](View& view) {
     view.frozen_newest_first.insert(view.frozen_newest_first.begin(), std::move(frozen));
     view.active = active_;

@@ -7,11 +7,12 @@
 
 namespace firn {
 
-Memtable::Memtable(std::shared_ptr<ChunkPool> pool) : pool_(std::move(pool)) {
+Memtable::Memtable(std::shared_ptr<ChunkPool> pool, std::size_t bytes_expected)
+    : pool_(std::move(pool)) {
   if (pool_ != nullptr) {
     pool_->BeginMemtable();
   }
-  tree_ = std::make_unique<MemtableTree>(pool_.get());
+  tree_ = std::make_unique<MemtableTree>(pool_.get(), bytes_expected);
 }
 Memtable::~Memtable() = default;
 
@@ -20,8 +21,11 @@ void Memtable::Insert(SequenceNumber sequence, Kind kind, std::string_view key,
   tree_->Insert({.key = key, .sequence = sequence, .kind = kind, .value = value});
 }
 
+void Memtable::Expect(std::string_view key) const { tree_->Expect(key); }
 Found Memtable::Find(const Lookup& lookup) const { return tree_->Find(lookup); }
+void Memtable::Prefetch(const Lookup& lookup) const { tree_->Prefetch(lookup); }
 std::size_t Memtable::memory_bytes() const { return sizeof(MemtableTree) + tree_->memory_bytes(); }
+std::size_t Memtable::filter_bytes() const { return tree_->filter_bytes(); }
 std::size_t Memtable::data_bytes() const { return tree_->data_bytes(); }
 std::size_t Memtable::entry_count() const { return tree_->entry_count(); }
 void Memtable::CheckInvariants() const { tree_->CheckInvariants(); }

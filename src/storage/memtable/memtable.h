@@ -22,8 +22,9 @@ struct KeyRecord;
 
 class Memtable {
  public:
-  // Takes its memory from the pool, if one is given, and leaves it there.
-  explicit Memtable(std::shared_ptr<ChunkPool> pool = nullptr);
+  // Takes its memory from the pool, if one is given, and leaves it there. Its filter is made for as
+  // many bytes as are expected; with more it lets more absent keys through.
+  explicit Memtable(std::shared_ptr<ChunkPool> pool = nullptr, std::size_t bytes_expected = 0);
   ~Memtable();
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
@@ -33,12 +34,18 @@ class Memtable {
   // sequences that were not published to it.
   void Insert(SequenceNumber sequence, Kind kind, std::string_view key, std::string_view value);
 
+  // Asks for the memory that inserting the key will change first.
+  void Expect(std::string_view key) const;
+
   // The newest version at or below the lookup's sequence. The value holds while the memtable lives.
   Found Find(const Lookup& lookup) const;
+  // Asks for the memory that says whether Find has to look any further.
+  void Prefetch(const Lookup& lookup) const;
 
   // What the memory budget pays: all that is allocated, arena and nodes together. It grows by
   // chunks of about an eighth, 2 MiB at most, and must stay below 8 GiB.
   std::size_t memory_bytes() const;
+  std::size_t filter_bytes() const;  // Of these, what is there before any entry.
   // Keys and values only: about what a flush will write before compression.
   std::size_t data_bytes() const;
   std::size_t entry_count() const;  // Versions.

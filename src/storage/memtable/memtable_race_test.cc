@@ -39,7 +39,7 @@ class Race {
   bool done() const { return Published() == keys.size(); }
 
   std::vector<std::string> keys;
-  Memtable memtable;
+  Memtable memtable{nullptr, std::size_t{1} << 20};
   std::atomic<std::uint64_t> published{0};
 };
 
@@ -200,7 +200,7 @@ TEST(MemtableRace, TheFrontOfAQueueIsFoundOverItsTombstones) {
       }
     }
   }
-  Memtable memtable;
+  Memtable memtable(nullptr, std::size_t{1} << 20);
   std::atomic<std::uint64_t> published{0};
   {
     std::vector<std::jthread> readers;

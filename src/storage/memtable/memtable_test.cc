@@ -84,7 +84,7 @@ class Pair {
   }
 
   Random random;
-  Memtable memtable;
+  Memtable memtable{nullptr, std::size_t{1} << 20};  // Whose filter rules most absent keys out.
   Model model;
   std::uint64_t sequence = 0;
   std::size_t entries = 0;

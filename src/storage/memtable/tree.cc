@@ -102,6 +102,9 @@ std::optional<MemtableTree::Visit> MemtableTree::TryDescend(std::string_view key
 }
 
 Found MemtableTree::Find(const Lookup& lookup) const {
+  if (!filter_.MayContain(lookup.hash)) {
+    return std::nullopt;
+  }
   while (true) {
     const auto leaf = TryDescend(lookup.key);
     if (!leaf) {

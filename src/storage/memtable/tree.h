@@ -2,7 +2,7 @@
 //
 // The B+-tree behind the memtable: one thread inserts, any number reads without locks. Nodes hold
 // key heads (node.h), leaves refer to key records (record.h), nothing moves or is freed while the
-// tree lives. docs/invariants.md, I-M1 to I-M15, has the rules.
+// tree lives. docs/invariants.md, I-M1 to I-M16, has the rules.
 //
 // A reader descends by optimistic coupling: it takes the child's version before it believes the
 // parent's, so the leaf it reaches covered the key at that version. Ascending insertion takes a
@@ -18,6 +18,7 @@
 
 #include "storage/entry.h"
 #include "storage/memtable/arena.h"
+#include "storage/memtable/key_filter.h"
 #include "storage/memtable/leaf_view.h"
 #include "storage/memtable/node.h"
 #include "storage/memtable/record.h"
@@ -26,14 +27,19 @@ namespace firn {
 
 class MemtableTree {
  public:
-  explicit MemtableTree(ChunkPool* pool);
+  MemtableTree(ChunkPool* pool, std::size_t bytes_expected);
   MemtableTree(const MemtableTree&) = delete;
   MemtableTree& operator=(const MemtableTree&) = delete;
 
   // The contracts are those of Memtable.
   void Insert(const Entry& entry);
+  void Expect(std::string_view key) const;
   Found Find(const Lookup& lookup) const;
-  std::size_t memory_bytes() const { return nodes_.allocated_bytes() + records_.allocated_bytes(); }
+  void Prefetch(const Lookup& lookup) const { filter_.Prefetch(lookup.hash); }
+  std::size_t memory_bytes() const {
+    return nodes_.allocated_bytes() + records_.allocated_bytes() + filter_.memory_bytes();
+  }
+  std::size_t filter_bytes() const { return filter_.memory_bytes(); }
   std::size_t data_bytes() const { return data_bytes_.load(std::memory_order_relaxed); }
   std::size_t entry_count() const { return entry_count_.load(std::memory_order_acquire); }
 
@@ -133,6 +139,7 @@ class MemtableTree {
   ArenaRef first_leaf_ = kNoRef;  // Constant: splits keep the left node where it is.
   Arena nodes_;
   Arena records_;
+  KeyFilter filter_;
 
   // On lines of their own, so that counting an entry takes no line from readers.
   alignas(64) std::atomic<std::size_t> entry_count_{0};

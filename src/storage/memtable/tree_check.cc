@@ -90,6 +90,7 @@ void MemtableTree::CheckKeys(const Node& node) const {
     FIRN_CHECK(key.size() >= prefix, key.size(), prefix);
     FIRN_CHECK(guard == kNoRef || CommonPrefix(key, Record(guard).key()) >= prefix, prefix);
     FIRN_CHECK(node.heads[i].load(std::memory_order_acquire) == KeyHead(key, prefix), i);
+    FIRN_CHECK(filter_.MayContain(Hash64(key)), i);
     previous = key;
   }
 }

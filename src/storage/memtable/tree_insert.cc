@@ -5,6 +5,7 @@
 // meets the new head before the new count cuts its search off at the count; one that meets the
 // count meets the rest as well (I-M6). And the bit of a tombstone, which is one word (I-M15).
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/key_head.h"
 #include "firn/database.h"
 #include "storage/memtable/race_point.h"
@@ -12,7 +13,8 @@
 
 namespace firn {
 
-MemtableTree::MemtableTree(ChunkPool* pool) : nodes_(64, pool), records_(8, pool) {
+MemtableTree::MemtableTree(ChunkPool* pool, std::size_t bytes_expected)
+    : nodes_(64, pool), records_(8, pool), filter_(bytes_expected) {
   first_leaf_ = NewNode(0, {kNoRef, kNoRef});
   last_leaf_.store(first_leaf_, std::memory_order_release);
   root_.store(first_leaf_, std::memory_order_release);
@@ -24,6 +26,8 @@ void MemtableTree::Insert(const Entry& entry) {
   FIRN_CHECK(!entry.key.empty() && entry.key.size() <= kKeyBytesMax, entry.key.size());
   FIRN_CHECK(entry.value.size() <= kValueBytesMax, entry.value.size());
   last_sequence_ = entry.sequence;
+  const std::uint64_t hash = Hash64(entry.key);
+  filter_.PrefetchToAdd(hash);
   if (!TryAppend(entry)) {
     Path path;
     if (DescendForInsert(entry.key, path)) {
@@ -36,8 +40,11 @@ void MemtableTree::Insert(const Entry& entry) {
       InsertKey(entry, path);
     }
   }
+  filter_.Add(hash);
   Count(entry);
 }
+
+void MemtableTree::Expect(std::string_view key) const { filter_.PrefetchToAdd(Hash64(key)); }
 
 // Counted when it can be found: a reader of the count never knows of more than it can reach.
 void MemtableTree::Count(const Entry& entry) {
