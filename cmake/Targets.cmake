@@ -19,18 +19,65 @@ endif()
 # The parts that parse bytes from outside are the ones whose branches guide the fuzzer.
 set(FIRN_FUZZED_PARTS wal table version node replica peer)
 
-# firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…]): one folder under src, as a
-# library of its own. USES are the folders below it; that nothing else is included is checked by
-# tests/tidy, since all folders share one include root. The target all_verify_interface_header_sets
-# checks that each header of the folder compiles alone.
+# Headers of others that cost most of what a small file costs are parsed once for all of a kind. A
+# file that lacks an include of its own is found by the preset lint and by a release, where parts
+# have none.
+set(FIRN_HEADERS_part <algorithm> <array> <atomic> <chrono> <cstdint> <functional> <map> <memory>
+  <optional> <span> <string> <string_view> <utility> <variant> <vector>)
+set(FIRN_HEADERS_fuzzed_part ${FIRN_HEADERS_part})
+set(FIRN_HEADERS_test ${FIRN_HEADERS_part} <gtest/gtest.h>)
+set(FIRN_HEADERS_rpc <grpcpp/grpcpp.h>
+  <firn/v1/cluster.grpc.pb.h> <firn/v1/kv.grpc.pb.h> <firn/v1/storage.grpc.pb.h>)
+
+add_library(firn_precompiled_flags INTERFACE)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  # It forgets which headers are the system's, and warns of its own strings.
+  target_compile_options(firn_precompiled_flags INTERFACE
+    -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
+endif()
+
+# firn_precompile(TARGET KIND): gives TARGET the precompiled headers of its KIND: part, fuzzed_part,
+# test or rpc.
+function(firn_precompile target kind)
+  set(owner firn_precompiled_${kind})
+  if(NOT TARGET ${owner})
+    set(source ${PROJECT_SOURCE_DIR})
+    cmake_path(APPEND source cmake precompiled.cc)
+    if(kind STREQUAL test)  # Compiled as a program is: with other options than a library.
+      add_executable(${owner} EXCLUDE_FROM_ALL ${source})
+      target_link_libraries(${owner} PRIVATE GTest::gtest)
+    else()
+      add_library(${owner} OBJECT EXCLUDE_FROM_ALL ${source})
+    endif()
+    if(kind STREQUAL rpc)
+      target_link_libraries(${owner} PRIVATE firn_proto)
+    elseif(kind STREQUAL fuzzed_part)
+      target_compile_options(${owner} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+    target_link_libraries(${owner} PRIVATE firn_build_flags)
+    target_precompile_headers(${owner} PRIVATE ${FIRN_HEADERS_${kind}})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+  target_link_libraries(${target} PRIVATE firn_precompiled_flags)
+endfunction()
+
+# firn_part(NAME SOURCES… [USES PARTS…] [LINKS LIBRARIES…] [PRECOMPILED rpc]): one folder under src,
+# as a library of its own. USES are the folders below it; that nothing else is included is checked
+# by tests/tidy, since all folders share one include root. The target
+# all_verify_interface_header_sets checks that each header of the folder compiles alone.
 function(firn_part name)
-  cmake_parse_arguments(PART "" "" "SOURCES;USES;LINKS" ${ARGN})
+  cmake_parse_arguments(PART "" "PRECOMPILED" "SOURCES;USES;LINKS" ${ARGN})
   add_library(firn_${name} STATIC ${PART_SOURCES})
   target_include_directories(firn_${name} PUBLIC
     ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(firn_${name} PRIVATE firn_build_flags PUBLIC ${PART_LINKS})
   if(FIRN_FUZZ AND name IN_LIST FIRN_FUZZED_PARTS)
     target_compile_options(firn_${name} PRIVATE -fsanitize=fuzzer-no-link)
+    firn_precompile(firn_${name} fuzzed_part)
+  elseif(PART_PRECOMPILED)
+    firn_precompile(firn_${name} ${PART_PRECOMPILED})
+  elseif(FIRN_TESTS)
+    firn_precompile(firn_${name} part)
   endif()
   foreach(used IN LISTS PART_USES)
     target_link_libraries(firn_${name} PUBLIC firn_${used})
@@ -42,41 +89,6 @@ function(firn_part name)
       BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
     set_target_properties(firn_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
-endfunction()
-
-# Headers of others that cost most of what a small file costs are parsed once for all of a kind. The
-# library has none: its objects are the same in every build, and so are found in a compiler cache. A
-# file that lacks an include of its own is found by the preset lint, which has none either.
-set(FIRN_HEADERS_test <algorithm> <array> <atomic> <chrono> <cstdint> <functional> <map> <memory>
-  <optional> <span> <string> <string_view> <utility> <variant> <vector> <gtest/gtest.h>)
-set(FIRN_HEADERS_rpc <grpcpp/grpcpp.h>
-  <firn/v1/cluster.grpc.pb.h> <firn/v1/kv.grpc.pb.h> <firn/v1/storage.grpc.pb.h>)
-
-add_library(firn_precompiled_flags INTERFACE)
-if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-  # It forgets which headers are the system's, and warns of its own strings.
-  target_compile_options(firn_precompiled_flags INTERFACE
-    -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
-endif()
-
-# firn_precompile(TARGET KIND): gives TARGET the precompiled headers of its KIND, test or rpc.
-function(firn_precompile target kind)
-  set(owner firn_precompiled_${kind})
-  if(NOT TARGET ${owner})
-    set(source ${PROJECT_SOURCE_DIR})
-    cmake_path(APPEND source cmake precompiled.cc)
-    if(kind STREQUAL test)  # Compiled as a program is: with other options than a library.
-      add_executable(${owner} EXCLUDE_FROM_ALL ${source})
-      target_link_libraries(${owner} PRIVATE GTest::gtest)
-    else()
-      add_library(${owner} OBJECT EXCLUDE_FROM_ALL ${source})
-      target_link_libraries(${owner} PRIVATE firn_proto)
-    endif()
-    target_link_libraries(${owner} PRIVATE firn_build_flags)
-    target_precompile_headers(${owner} PRIVATE ${FIRN_HEADERS_${kind}})
-  endif()
-  target_precompile_headers(${target} REUSE_FROM ${owner})
-  target_link_libraries(${target} PRIVATE firn_precompiled_flags)
 endfunction()
 
 # What the lanes of the sanitizers build: programs whose labels do not include "rpc". Those stand on

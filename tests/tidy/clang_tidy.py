@@ -78,9 +78,21 @@ class Checker:
             check=False, text=True, capture_output=True)
         return set(done.stdout.splitlines()) if done.returncode == 0 else None
 
+    def that_show(self, changed, paths):
+        """Of the paths those that changed, and for each changed header that none of them includes
+        the one that includes least beside it: a header says the same in all."""
+        chosen = {path for path in paths if path in changed}
+        seen = {part for path in chosen for part in self.made_of(path)}
+        for header in sorted(changed):
+            users = [path for path in paths if header in self.made_of(path)]
+            if users and header not in seen:
+                chosen.add(min(users, key=lambda path: len(self.made_of(path))))
+                seen.add(header)
+        return chosen
+
     def run(self, fresh, jobs, since=None):
         """Returns the files that were checked and those of them that failed. With a revision, only
-        files are looked at that differ from it, or that include one that does."""
+        as many files are looked at as show all that differs from it."""
         known = {}
         if self.notes.exists() and not fresh:
             known = json.loads(self.notes.read_text(encoding="utf-8"))
@@ -89,8 +101,8 @@ class Checker:
                   and not path.endswith("_test.cc")}
         passed = {path: digest for path, digest in wanted.items() if known.get(path) == digest}
         changed = self.changed_since(since) if since else None
-        ahead = [path for path in wanted if path not in passed
-                 and (changed is None or changed.intersection(self.made_of(path)))]
+        shown = wanted if changed is None else self.that_show(changed, list(wanted))
+        ahead = [path for path in wanted if path not in passed and path in shown]
         failed = []
         pool = concurrent.futures.ThreadPoolExecutor(jobs)
         try:

@@ -163,7 +163,18 @@ class Memory(unittest.TestCase):
         self.write("src/base/deep.h", "// Deeper.")
         checker = clang_tidy.Checker(self.root, self.root / "build", str(self.program))
         self.assertEqual(checker.run(False, 2, since="HEAD"), (["src/one.cc"], []))
-        self.assertEqual(len(checker.run(False, 2, since="nonsense")[0]), 1, "two.cc is left")
+        self.write("src/three.cc", '#include "base/deep.h"\n#include "base/near.h"')
+        self.write("src/four.cc", '#include "base/deep.h"')
+        self.write("build/compile_commands.json", json.dumps([
+            {"directory": str(self.root), "command": "c++ " + name, "file": name}
+            for name in ("src/one.cc", "src/two.cc", "src/three.cc", "src/four.cc")]))
+        git("add", "-A")
+        git("commit", "-m", "more")
+        self.write("src/base/deep.h", "// Deepest.")
+        checker = clang_tidy.Checker(self.root, self.root / "build", str(self.program))
+        self.assertEqual(checker.run(False, 2, since="HEAD"), (["src/four.cc"], []))
+        self.assertEqual(checker.run(False, 2, since="nonsense")[0],
+                         ["src/one.cc", "src/three.cc", "src/two.cc"], "what is left")
 
     def test_other_rules_or_a_fresh_start_forget_everything(self):
         self.run_all()
