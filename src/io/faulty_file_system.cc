@@ -312,6 +312,7 @@ class FaultyFileSystem::Log final : public LogFile {
     return base_->Sync();
   }
   std::uint64_t capacity() const override { return base_->capacity(); }
+  void Prepare(std::uint64_t offset) override { base_->Prepare(offset); }
 
  private:
   const OpenMark plan_;

@@ -69,13 +69,22 @@ class SlottedFile {
 // and Commit does nothing. Else, and always on the write way, Commit makes one system call. A span
 // holds until the next Lend. Lend and Commit belong to one thread; Sync may run in another at the
 // same time and covers every Commit that happened before it was called.
+//
+// Prepare makes the part of kPartBytes at `offset`, a multiple of it, ready for what will be lent
+// there, so that stores need not wait for pages of memory and of the file. Worth a call as soon as
+// something in the part before has been lent. Any thread, one at a time, beside all of the others;
+// blocks. It changes nothing that can be read and reports nothing: what is not ready, Lend and the
+// stores do as if nobody had asked.
 class LogFile {
  public:
+  static constexpr std::uint64_t kPartBytes = 512 << 10;
+
   virtual ~LogFile() = default;
   virtual Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) = 0;
   virtual Result<void> Commit(std::uint64_t offset, std::size_t length) = 0;
   virtual Result<void> Sync() = 0;
   virtual std::uint64_t capacity() const = 0;
+  virtual void Prepare(std::uint64_t offset) { static_cast<void>(offset); }
 };
 
 // Holds an exclusive lock until destroyed.

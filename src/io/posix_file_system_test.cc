@@ -2,6 +2,7 @@
 #include "io/posix_file_system.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -157,6 +158,34 @@ TEST_P(PosixLogs, HoldWhatWasLentAndCommittedAndZerosElsewhere) {
   EXPECT_TRUE(Content("1.wal") == expected);
 }
 
+// Whatever is prepared when: the next part, one that is passed, one that is far.
+TEST_P(PosixLogs, PreparingChangesNothingThatIsStoredBesideIt) {
+  constexpr std::uint64_t kCapacity = 8 * LogFile::kPartBytes + 100;
+  std::string expected(kCapacity, '\0');
+  auto log = files_.CreateLog(directory_ / "1.wal", kCapacity, GetParam()).value();
+  std::atomic<std::uint64_t> reached{0};
+  std::thread preparing([&] {
+    for (std::uint64_t n = 0; reached < kCapacity; ++n) {
+      const std::uint64_t part = reached / LogFile::kPartBytes + n % 4;
+      log->Prepare(part * LogFile::kPartBytes);
+    }
+  });
+  for (std::uint64_t offset = 0, piece = 1; offset < kCapacity; offset += piece) {
+    piece = std::min<std::uint64_t>(offset % 1000 == 7 ? 70'000 : piece * 7 % 1801 + 1,
+                                    kCapacity - offset);
+    const char fill = static_cast<char>('a' + piece % 26);
+    std::memset(log->Lend(offset, piece).value().data(), fill, piece);
+    log->Commit(offset, piece).value();
+    if (offset % 500 == 3) {
+      log->Sync().value();
+    }
+    expected.replace(offset, piece, piece, fill);
+    reached = offset + piece;
+  }
+  preparing.join();
+  EXPECT_TRUE(Content("1.wal") == expected);
+}
+
 TEST_P(PosixLogs, ARecycledSegmentHasTheNewSizeAndNothingOfTheOld) {
   for (const std::uint64_t old_capacity : {64u << 10, 256u << 10}) {
     auto old = files_.CreateLog(directory_ / "1.wal", old_capacity, GetParam()).value();
@@ -196,6 +225,75 @@ INSTANTIATE_TEST_SUITE_P(BothWays, PosixLogs,
                          [](const auto& way) {
                            return way.param == WalAppend::kWrite ? "Write" : "Mapped";
                          });
+
+long PageFaultsOfThisThread() {
+  rusage usage = {};
+  getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_minflt + usage.ru_majflt;
+}
+
+bool KernelCanPopulate() {
+  void* const page =
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const bool can = madvise(page, 4096, MADV_POPULATE_WRITE) == 0;
+  munmap(page, 4096);
+  return can;
+}
+
+class PreparedLog : public PosixFiles {
+ protected:
+  static constexpr long kPagesOfPart = LogFile::kPartBytes / 4096;
+
+  void SetUp() override {
+    if (!KernelCanPopulate()) {
+      GTEST_SKIP() << "the kernel has no MADV_POPULATE_WRITE";
+    }
+  }
+  void Prepare(std::uint64_t part) {
+    std::thread([&] { log_->Prepare(part * LogFile::kPartBytes); }).join();
+  }
+  long FaultsOfFilling(std::uint64_t part, bool synced = false) {
+    const long before = PageFaultsOfThisThread();
+    constexpr std::size_t kRecord = 128;
+    for (std::uint64_t at = 0; at < LogFile::kPartBytes; at += kRecord) {
+      const std::uint64_t offset = part * LogFile::kPartBytes + at;
+      std::memset(log_->Lend(offset, kRecord).value().data(), 'r', kRecord);
+      log_->Commit(offset, kRecord).value();
+      if (synced && at == LogFile::kPartBytes / 2) {
+        log_->Sync().value();
+      }
+    }
+    return PageFaultsOfThisThread() - before;
+  }
+
+  std::unique_ptr<LogFile> log_ =
+      files_.CreateLog(directory_ / "1.wal", 8 * LogFile::kPartBytes, WalAppend::kMapped).value();
+};
+
+TEST_F(PreparedLog, IsStoredToWithoutPageFaults) {
+  Prepare(0);
+  EXPECT_LT(FaultsOfFilling(0), kPagesOfPart / 8);
+  EXPECT_GT(FaultsOfFilling(1), kPagesOfPart / 2) << "unprepared, or this test proves nothing";
+  Prepare(2);
+  EXPECT_LT(FaultsOfFilling(2), kPagesOfPart / 8);
+}
+
+TEST_F(PreparedLog, OnlyThePartBehindTheOneInUseIsPrepared) {
+  Prepare(1);
+  Prepare(2);
+  EXPECT_GT(FaultsOfFilling(0), kPagesOfPart / 2);
+  EXPECT_GT(FaultsOfFilling(1), kPagesOfPart / 2);
+}
+
+// The sync would write the part as zeros, and take the right to store from its pages.
+TEST_F(PreparedLog, APartBehindASyncedOneIsLeftAlone) {
+  FaultsOfFilling(0, true);
+  FaultsOfFilling(1);
+  Prepare(2);
+  EXPECT_GT(FaultsOfFilling(2), kPagesOfPart / 2);
+  Prepare(3);
+  EXPECT_LT(FaultsOfFilling(3), kPagesOfPart / 8);
+}
 
 // Holds the process to a few descriptors for the length of a test.
 class FewDescriptors {

@@ -10,6 +10,12 @@
 // a sync: that has taken the right to store from the pages it wrote, so a store would fault too,
 // and the next sync would have to take it again.
 //
+// The pages of the mapping in use are what the writer would wait for, some 5 microseconds for each,
+// every 30 records of 140 bytes. Prepare maps the part behind it and has the kernel make its pages
+// writable, and the writer goes over to that mapping. The mapping it leaves goes the other way, to
+// be unmapped by the next Prepare. A page made ready is dirty: a sync would write it as zeros and
+// take its readiness, so a log that is synced often is not prepared.
+//
 // A mapped store cannot report an error: on a file system that may still run out of space under an
 // allocated file (copy on write, network, user space) it ends the process by SIGBUS. Therefore
 // kAuto maps only where allocation is a promise.
@@ -23,8 +29,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/propagate.h"
 #include "io/posix_descriptor.h"
 
@@ -32,9 +40,9 @@ namespace firn::posix {
 namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
-// Bytes mapped at a time. Mapped pages count as resident memory, so the window is small; a new one
-// costs two system calls, which at this size is below a nanosecond for each record of 140 bytes.
-constexpr std::uint64_t kWindowBytes = 512 << 10;
+// What Prepare makes ready at a time: as long as that takes, some 100 microseconds, another thread
+// may have to wait to map anything.
+constexpr std::uint64_t kPreparedBytes = 64 << 10;
 constexpr std::size_t kZeroPieceBytes = 64 << 10;
 // Of records that are written by a call; the buffer for them is as large as the largest.
 constexpr std::size_t kWrittenBytesMin = 2 << 10;
@@ -73,11 +81,61 @@ class WrittenLogFile final : public LogFile {
   std::uint64_t lent_at_ = 0;
 };
 
+// Some bytes of a file in memory. Mapped pages count as resident memory, so a log has few and small
+// ones.
+class Window {
+ public:
+  Window() = default;
+  ~Window() {
+    if (memory_ != nullptr) {
+      ::munmap(memory_, bytes_);
+    }
+  }
+  Window(Window&& other) noexcept { Swap(other); }
+  Window& operator=(Window&& other) noexcept {
+    Swap(other);
+    return *this;
+  }
+
+  // errno of the failure, or 0.
+  int Map(int descriptor, std::uint64_t offset, std::uint64_t bytes) {
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor,
+                                static_cast<off_t>(offset));
+    if (memory == MAP_FAILED) {
+      return errno;
+    }
+    // Without this the first touch reads ahead, by default of some devices 8 MiB, and brings pages
+    // in large folios, which a small sync then writes whole.
+    ::madvise(memory, bytes, MADV_RANDOM);
+    memory_ = static_cast<char*>(memory);
+    offset_ = offset;
+    bytes_ = bytes;
+    return 0;
+  }
+
+  // Whether it is the one for records that begin at `offset`, and holds all of this one.
+  bool Serves(std::uint64_t offset, std::size_t length) const {
+    return offset - offset_ < LogFile::kPartBytes && offset + length <= offset_ + bytes_;
+  }
+  bool is_mapped() const { return memory_ != nullptr; }
+  char* At(std::uint64_t offset) const { return memory_ + (offset - offset_); }
+
+ private:
+  void Swap(Window& other) {
+    std::swap(memory_, other.memory_);
+    std::swap(offset_, other.offset_);
+    std::swap(bytes_, other.bytes_);
+  }
+
+  char* memory_ = nullptr;
+  std::uint64_t offset_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
 class MappedLogFile final : public LogFile {
  public:
   MappedLogFile(std::string path, Descriptor descriptor, std::uint64_t capacity)
       : by_calls_(std::move(path), std::move(descriptor), capacity) {}
-  ~MappedLogFile() override { Unmap(); }
 
   Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) override {
     is_written_ = length <= kWrittenBytesMax &&
@@ -86,10 +144,10 @@ class MappedLogFile final : public LogFile {
       was_synced_.store(false, std::memory_order_relaxed);
       return by_calls_.Lend(offset, length);
     }
-    if (offset < window_at_ || offset + length > window_at_ + window_bytes_) [[unlikely]] {
+    if (!window_.Serves(offset, length)) [[unlikely]] {
       FIRN_TRY(Slide(offset, length));
     }
-    return std::span(window_ + (offset - window_at_), length);
+    return std::span(window_.At(offset), length);
   }
 
   Result<void> Commit(std::uint64_t offset, std::size_t length) override {
@@ -98,50 +156,94 @@ class MappedLogFile final : public LogFile {
   Result<void> Sync() override {
     FIRN_TRY(by_calls_.Sync());
     was_synced_.store(true, std::memory_order_relaxed);
+    synced_since_slide_.store(true, std::memory_order_relaxed);
     return {};
   }
   std::uint64_t capacity() const override { return by_calls_.capacity(); }
 
+  void Prepare(std::uint64_t offset) override FIRN_EXCLUDES(mutex_) {
+    Window passed;
+    {
+      MutexLock lock(mutex_);
+      passed = std::move(passed_);
+      if (!IsNext(offset) || often_synced_ || ready_.is_mapped()) {
+        return;
+      }
+    }
+    Window window;
+    if (offset >= capacity() ||
+        window.Map(by_calls_.descriptor(), offset, BytesOfWindow(offset)) != 0) {
+      return;
+    }
+    const std::uint64_t end = std::min(offset + kPartBytes, capacity());
+    for (std::uint64_t at = offset; at < end; at += kPreparedBytes) {
+      // Fails on kernels before 5.14: then each page is made ready by the store that comes to it.
+      if (::madvise(window.At(at), std::min(kPreparedBytes, end - at), MADV_POPULATE_WRITE) != 0) {
+        break;
+      }
+      MutexLock lock(mutex_);
+      if (!IsNext(offset)) {
+        return;  // The writer was faster.
+      }
+    }
+    MutexLock lock(mutex_);
+    if (IsNext(offset)) {
+      ready_ = std::move(window);
+    }
+  }
+
  private:
-  Result<void> Slide(std::uint64_t offset, std::size_t length) {
+  // The last record of a part may end in the next. A record too long for this has a window of its
+  // own.
+  std::uint64_t BytesOfWindow(std::uint64_t offset) const {
+    static_assert(kWrittenBytesMin <= kPageBytes);
+    return std::min(kPartBytes + kPageBytes, capacity() - offset);
+  }
+  bool IsNext(std::uint64_t offset) const FIRN_REQUIRES(mutex_) { return offset == next_part_; }
+
+  Result<void> Slide(std::uint64_t offset, std::size_t length) FIRN_EXCLUDES(mutex_) {
     auto error = [&](int code) {
       return SystemError("map", by_calls_.path() + " @" + std::to_string(offset), code);
     };
     if (offset + length > capacity()) {
       return error(ENXIO);
     }
-    Unmap();
-    const std::uint64_t start = offset / kPageBytes * kPageBytes;
-    const std::uint64_t bytes =
-        std::min(std::max(kWindowBytes, offset + length - start), capacity() - start);
-    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                          by_calls_.descriptor(), static_cast<off_t>(start));
-    if (memory == MAP_FAILED) {
-      return error(errno);
+    const std::uint64_t part = offset / kPartBytes * kPartBytes;
+    Window unused;
+    {
+      MutexLock lock(mutex_);
+      unused = std::move(passed_);
+      passed_ = std::move(window_);
+      window_ = std::move(ready_);
+      next_part_ = part + kPartBytes;
+      often_synced_ = synced_since_slide_.exchange(false, std::memory_order_relaxed);
     }
-    // Without this the first touch reads ahead, by default of some devices 8 MiB, and brings pages
-    // in large folios, which a small sync then writes whole.
-    ::madvise(memory, bytes, MADV_RANDOM);
-    window_ = static_cast<char*>(memory);
-    window_at_ = start;
-    window_bytes_ = bytes;
+    if (window_.is_mapped() && window_.Serves(offset, length)) {
+      return {};
+    }
+    Window window;
+    const std::uint64_t bytes = std::max(BytesOfWindow(part), offset + length - part);
+    if (const int code = window.Map(by_calls_.descriptor(), part, bytes); code != 0) {
+      return error(code);
+    }
+    window_ = std::move(window);
     return {};
   }
 
-  void Unmap() {
-    if (window_ != nullptr) {
-      ::munmap(window_, window_bytes_);
-      window_ = nullptr;
-      window_bytes_ = 0;
-    }
-  }
-
   WrittenLogFile by_calls_;
-  bool is_written_ = false;              // What was lent last.
+
+  // The writer's.
+  bool is_written_ = false;  // What was lent last.
+  Window window_;
+
   std::atomic<bool> was_synced_{false};  // Since something was lent.
-  char* window_ = nullptr;
-  std::uint64_t window_at_ = 0;
-  std::uint64_t window_bytes_ = 0;
+  std::atomic<bool> synced_since_slide_{false};
+
+  Mutex mutex_;
+  std::uint64_t next_part_ FIRN_GUARDED_BY(mutex_) = 0;  // Behind the window in use.
+  bool often_synced_ FIRN_GUARDED_BY(mutex_) = false;
+  Window ready_ FIRN_GUARDED_BY(mutex_);   // For next_part_.
+  Window passed_ FIRN_GUARDED_BY(mutex_);  // The writer's before this one.
 };
 
 bool AllocationIsAPromise(int descriptor) {

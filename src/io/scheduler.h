@@ -22,8 +22,9 @@ enum class Lane : std::uint8_t {
   kRaftLog,     // Writes and syncs of a replica's log: acknowledgements wait for it.
   kReplica,     // A replica's own thread: one task for as long as it lives.
   kTransfer,    // Whole stores: checkpoints for other nodes and from them, audits.
+  kPrepare,     // Memory that a writer comes to next: a millisecond at most.
 };
-inline constexpr int kLaneCount = 5;
+inline constexpr int kLaneCount = 6;
 
 using TimerId = std::uint64_t;
 

@@ -89,8 +89,8 @@ TEST(ThreadScheduler, LanesHaveNamesPrioritiesAndNoSignals) {
   }
   const int own_priority = getpriority(PRIO_PROCESS, 0);
   scheduler.reset();
-  const char* names[kLaneCount] = {"firn-flush", "firn-compact", "firn-raft-log", "firn-replica",
-                                   "firn-transfer"};
+  const char* names[kLaneCount] = {"firn-flush",   "firn-compact",  "firn-raft-log",
+                                   "firn-replica", "firn-transfer", "firn-prepare"};
   for (int lane = 0; lane < kLaneCount; ++lane) {
     EXPECT_STREQ(seen[lane].name, names[lane]);
   }

@@ -26,7 +26,7 @@ constexpr int kLowPriority = 10;  // As nice(1) has it.
 
 // Of the lanes' threads, as tools show them; the kernel keeps 15 bytes.
 constexpr std::array<const char*, kLaneCount> kThreadNames = {
-    "firn-flush", "firn-compact", "firn-raft-log", "firn-replica", "firn-transfer"};
+    "firn-flush", "firn-compact", "firn-raft-log", "firn-replica", "firn-transfer", "firn-prepare"};
 
 // Blocks signals in threads started while it lives: they belong to the embedder's own threads.
 // Those that report a fault of the thread itself stay open, or the kernel would end the process

@@ -159,6 +159,7 @@ Result<void> Engine::Close() {
   Result<void> result = FlushBeforeClosing();
   compactor_.Stop();
   flusher_.Stop();
+  preparer_.Stop();
   Result<void> closed = write_path_.Close();
   // Handles that are left keep the directory locked, and without any it may be opened again.
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted && closed) {

@@ -19,6 +19,7 @@
 #include "storage/engine/flusher.h"
 #include "storage/engine/installer.h"
 #include "storage/engine/parts.h"
+#include "storage/engine/preparer.h"
 #include "storage/engine/read_path.h"
 #include "storage/engine/write_path.h"
 
@@ -114,6 +115,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Flusher flusher_;
   Compactor compactor_{parts_, installer_, flusher_};
   WritePath write_path_{parts_, flusher_};
+  Preparer preparer_{*parts_.environment.scheduler, [this] { write_path_.Prepare(); }};
   std::optional<TimerId> timer_;
   // Of the timer: writes as of the tick that saw the last one, and when that was.
   std::uint64_t writes_seen_ = 0;

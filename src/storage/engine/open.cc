@@ -219,17 +219,18 @@ class Opener {
     std::vector<WalNumber> needed = replay_.segments;
     std::erase_if(needed,
                   [this](WalNumber segment) { return segment < parts_.catalog->min_wal(); });
-    return Log::Create({.files = files(),
-                        .directory = parts_.directory,
-                        .segment_bytes = std::clamp<std::uint64_t>(parts_.options.memtable_bytes,
-                                                                   kSegmentMin, kSegmentMax),
-                        .way = parts_.options.wal_append,
-                        .first_segment = newest.Next(),
-                        .predecessor = replay_.end,
-                        .earlier_segments = std::move(needed),
-                        .durable_manifest = [catalog = parts_.catalog.get()] {
-                          return catalog->durable_position();
-                        }});
+    return Log::Create(
+        {.files = files(),
+         .directory = parts_.directory,
+         .segment_bytes =
+             std::clamp<std::uint64_t>(parts_.options.memtable_bytes, kSegmentMin, kSegmentMax),
+         .way = parts_.options.wal_append,
+         .first_segment = newest.Next(),
+         .predecessor = replay_.end,
+         .earlier_segments = std::move(needed),
+         .durable_manifest = [catalog =
+                                  parts_.catalog.get()] { return catalog->durable_position(); },
+         .on_progress = [preparer = &engine_->preparer_] { preparer->Kick(); }});
   }
 
   // Only after everything above has succeeded: what is not named now never will be.

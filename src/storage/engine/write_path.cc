@@ -322,6 +322,13 @@ Result<void> WritePath::ReleaseLog(WalNumber min_live) {
   return log_ == nullptr ? Result<void>() : log_->Release(min_live);
 }
 
+void WritePath::Prepare() {
+  if (log_ != nullptr) {
+    log_->Prepare();
+  }
+  parts_.chunks->Prepare();
+}
+
 LogCounters WritePath::log_counters() const {
   return log_ == nullptr ? LogCounters{} : log_->counters();
 }

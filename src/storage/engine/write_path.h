@@ -57,6 +57,8 @@ class WritePath {
   Result<void> Close();
 
   Result<void> ReleaseLog(WalNumber min_live);
+  // Makes memory ready that the next writes will come to. One thread at a time, until Close.
+  void Prepare();
   LogCounters log_counters() const;
 
  private:

@@ -12,6 +12,9 @@
 #include "base/check.h"
 
 namespace firn {
+namespace {
+constexpr std::size_t kPageBytes = 4096;
+}  // namespace
 
 ChunkPool::~ChunkPool() { Release(); }
 
@@ -38,6 +41,20 @@ char* ChunkPool::Take() {
   CountTaken(kChunkBytes);
   ASAN_UNPOISON_MEMORY_REGION(chunk, kChunkBytes);
   return chunk;
+}
+
+void ChunkPool::Prepare() {
+  if (held_bytes() > 0 || taken_bytes_.load(std::memory_order_relaxed) + kChunkBytes >
+                              memtable_bytes_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  char* const chunk = Map();
+  // By stores, not by MADV_POPULATE_WRITE: that holds up every other thread that maps memory until
+  // the kernel has made up a huge page.
+  for (std::size_t at = 0; at < kChunkBytes; at += kPageBytes) {
+    chunk[at] = 0;
+  }
+  Keep(chunk);
 }
 
 void ChunkPool::Keep(char* chunk) {

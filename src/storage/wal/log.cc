@@ -50,6 +50,7 @@ class Log::State {
   Result<void> Sync() FIRN_EXCLUDES(mutex_);
   Result<void> MarkSynced();
   Result<void> Release(WalNumber min_live) FIRN_EXCLUDES(mutex_);
+  void Prepare() FIRN_EXCLUDES(mutex_);
 
   WalNumber current_segment() const { return current_->number; }
   LogPlace last_place() const { return last_place_; }
@@ -62,7 +63,7 @@ class Log::State {
  private:
   struct Segment {
     WalNumber number;
-    std::unique_ptr<LogFile> file;
+    std::shared_ptr<LogFile> file;
     std::uint64_t start = 0;   // Position of its first byte.
     bool name_synced = false;  // Only the one who syncs looks at it.
   };
@@ -89,6 +90,7 @@ class Log::State {
   // The appender's.
   std::shared_ptr<Segment> current_;
   std::uint64_t offset_ = 0;
+  std::uint64_t progress_at_ = 0;  // Offset of the record that is told to on_progress.
   std::uint32_t running_crc_ = 0;
   LogPlace last_place_;
   std::uint64_t last_record_end_ = 0;  // Position.
@@ -182,6 +184,8 @@ Result<void> Log::State::StartSegment(std::uint64_t record_bytes) {
   FIRN_TRY_ASSIGN(const auto decoded, wal::DecodeSegmentHeader(wal::EncodeSegmentHeader(header)));
   running_crc_ = decoded.crc;
   offset_ = kFirstRecord;
+  // A log that never comes this far needs nothing made ready.
+  progress_at_ = LogFile::kPartBytes / 2;
   recorded_synced_ = synced;
   current_ = segment;
   {
@@ -247,6 +251,12 @@ Result<void> Log::State::Append(RecordKind kind, SequenceNumber first,
   appended_bytes_.store(appended_bytes_.load(std::memory_order_relaxed) + bytes,
                         std::memory_order_relaxed);
   appended_.store(end, std::memory_order_release);
+  if (place.offset >= progress_at_) [[unlikely]] {
+    progress_at_ = (place.offset / LogFile::kPartBytes + 1) * LogFile::kPartBytes;
+    if (setup_.on_progress) {
+      setup_.on_progress();
+    }
+  }
   return {};
 }
 
@@ -328,6 +338,31 @@ Result<void> Log::State::Release(WalNumber min_live) {
   return pool_.Release(min_live);
 }
 
+void Log::State::Prepare() {
+  std::shared_ptr<Segment> current;
+  {
+    MutexLock lock(mutex_);
+    current = unsynced_.back();
+  }
+  const std::uint64_t appended = appended_.load(std::memory_order_acquire);
+  if (appended < current->start) {
+    return;  // It begins just now.
+  }
+  const std::uint64_t next =
+      ((appended - current->start) / LogFile::kPartBytes + 1) * LogFile::kPartBytes;
+  const std::uint64_t capacity = current->file->capacity();
+  if (next < capacity) {
+    current->file->Prepare(next);
+  }
+  // Late, so that most often one was recycled before.
+  if (next >= capacity - capacity / 4) {
+    pool_.MakeReady();
+  }
+  if (next >= capacity) {
+    pool_.Prepare();
+  }
+}
+
 Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Log::~Log() = default;
 
@@ -349,6 +384,7 @@ Result<WalNumber> Log::StartSegment() {
 Result<void> Log::Sync() { return state_->Sync(); }
 Result<void> Log::MarkSynced() { return state_->MarkSynced(); }
 Result<void> Log::Release(WalNumber min_live) { return state_->Release(min_live); }
+void Log::Prepare() { state_->Prepare(); }
 WalNumber Log::current_segment() const { return state_->current_segment(); }
 LogPlace Log::last_place() const { return state_->last_place(); }
 LogCounters Log::counters() const { return state_->counters(); }

@@ -71,6 +71,8 @@ struct LogSetup {
   LogEnd predecessor;
   std::vector<WalNumber> earlier_segments;  // ReplayReport::segments. The log will release them.
   std::function<ManifestPosition()> durable_manifest;  // Asked when a segment is made. Thread-safe.
+  // Called by Append each time Prepare is worth a call; must not wait. May be empty.
+  std::function<void()> on_progress = nullptr;
 };
 
 struct LogCounters {
@@ -108,6 +110,11 @@ class Log {
   // before Append needs it, and deletes the rest. The edit that says so must be durable. Any
   // thread; concurrently with Append. After an error a later call tries again.
   Result<void> Release(WalNumber min_live);
+
+  // Has memory, and the next segment, made ready before Append comes to them. Where that fails,
+  // Append does it itself and says why. Any thread, one at a time, beside all of the others.
+  // Blocks.
+  void Prepare();
 
   WalNumber current_segment() const;  // Like Append.
   LogPlace last_place() const;        // Of the record appended last. Like Append.

@@ -216,6 +216,51 @@ TEST_P(LogWays, ReleasedSegmentsAreRecycledOrDeletedAndNeverReplayed) {
   EXPECT_EQ(*memory_->List("/db"), std::vector<std::string>{WalFileName(last)});
 }
 
+TEST_P(LogWays, TheNextSegmentIsMadeReadyBeforeThisOneIsFull) {
+  auto log = Make(1 << 20);
+  std::uint64_t n = 0;
+  auto fill = [&](std::uint64_t bytes) {
+    for (std::uint64_t done = 0; done < bytes; done += 1000) {
+      AppendOne(*log, ++n, std::string(1000, 'x')).value();
+    }
+  };
+  log->Prepare();
+  fill(200 << 10);
+  log->Prepare();
+  EXPECT_EQ(memory_->List("/db")->size(), 1u);
+  fill(600 << 10);
+  log->Prepare();
+  log->Prepare();
+  EXPECT_EQ(*memory_->List("/db"), (std::vector<std::string>{"000001.wal", "000002.wal"}));
+  const std::uint64_t allocated = faulty_.Count(OperationKind::kAllocate);
+  fill(600 << 10);
+  EXPECT_EQ(log->current_segment(), WalNumber{2});
+  EXPECT_EQ(faulty_.Count(OperationKind::kAllocate), allocated);
+  // One that a large record overtakes is released with the others.
+  fill(300 << 10);
+  log->Prepare();
+  AppendOne(*log, ++n, std::string(2 << 20, 'x')).value();
+  EXPECT_EQ(log->current_segment(), WalNumber{4});
+  EXPECT_EQ(Replay(*memory_, "/db")->records.size(), n);
+  log->Release({4}).value();
+  EXPECT_EQ(memory_->List("/db")->size(), 2u) << "the current one and one that is ready";
+}
+
+TEST_P(LogWays, AFullDiskMakesNothingReadyAndDisturbsNothing) {
+  auto log = Make(1 << 20);
+  faulty_.SetQuota(3 << 19);
+  for (std::uint64_t n = 1; n <= 800; ++n) {
+    AppendOne(*log, n, std::string(1000, 'x')).value();
+  }
+  log->Prepare();
+  EXPECT_EQ(*memory_->List("/db"), std::vector<std::string>{"000001.wal"});
+  faulty_.SetQuota(std::nullopt);
+  for (std::uint64_t n = 801; n <= 1200; ++n) {
+    AppendOne(*log, n, std::string(1000, 'x')).value();
+  }
+  EXPECT_EQ(Replay(*memory_, "/db")->records.size(), 1200u);
+}
+
 TEST_P(LogWays, AFailedReleaseIsTriedAgain) {
   auto log = Make();
   AppendOne(*log, 1, "x").value();
@@ -262,6 +307,11 @@ TEST_P(PosixLogWays, AppendersSyncersAndReleasersDoNotDisturbEachOther) {
       std::this_thread::yield();
     }
   });
+  threads.emplace_back([&] {
+    while (!stop) {
+      log->Prepare();
+    }
+  });
   std::uint64_t first_live = 1;
   for (std::uint64_t n = 1; n <= kRecords; ++n) {
     AppendOne(*log, n, PayloadOf(n)).value();
@@ -286,6 +336,47 @@ TEST_P(PosixLogWays, WhatWasAppendedIsThereForAnotherOpeningAtOnce) {
     AppendOne(*log, n, PayloadOf(n)).value();
   }
   EXPECT_EQ(Replay(files_, directory_.path())->records, Expected(500));
+}
+
+// Prepares as an engine does, in another thread, each time the log says that it is worth it.
+TEST_P(PosixLogWays, ProgressIsToldOncePerPartAndPreparingInBetweenChangesNothing) {
+  constexpr std::uint64_t kSegmentBytes = 4 * LogFile::kPartBytes;
+  std::uint64_t calls = 0;
+  std::unique_ptr<Log> log;
+  log = MakeLog({.files = files_,
+                 .directory = directory_.path(),
+                 .way = GetParam(),
+                 .segment_bytes = kSegmentBytes,
+                 .on_progress =
+                     [&] {
+                       ++calls;
+                       std::thread([&] { log->Prepare(); }).join();
+                     }})
+            .value();
+  const std::string payload(1000, 'p');
+  std::uint64_t records = 0;
+  auto fill = [&](std::uint64_t bytes) {
+    for (std::uint64_t done = 0; done < bytes; done += payload.size()) {
+      AppendOne(*log, ++records, payload).value();
+    }
+  };
+  fill(LogFile::kPartBytes / 3);
+  EXPECT_EQ(calls, 0u);
+  fill(LogFile::kPartBytes / 3);
+  EXPECT_EQ(calls, 1u);
+  const WalNumber first = log->current_segment();
+  while (log->current_segment() == first) {
+    fill(1);
+  }
+  EXPECT_EQ(calls, 4u);
+  log->Release(log->current_segment()).value();  // Now there is a segment ready to be prepared.
+  const std::uint64_t records_released = records - 1;
+  fill(2 * kSegmentBytes);
+  EXPECT_GE(calls, 11u);
+  const Replayed replayed = Replay(files_, directory_.path(), {.value = first.value + 1}).value();
+  ASSERT_EQ(replayed.records.size(), records - records_released);
+  EXPECT_EQ(replayed.records.front(), (ReplayedRecord{records_released + 1, payload}));
+  EXPECT_EQ(replayed.records.back(), (ReplayedRecord{records, payload}));
 }
 
 std::uint64_t DeviceBytesWritten() {

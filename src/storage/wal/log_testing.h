@@ -47,6 +47,7 @@ struct TestLogSetup {
   std::uint64_t segment_bytes = 16 << 10;
   LogContent content = LogContent::kBatches;
   const ReplayReport* after = nullptr;  // Null: the first log of a directory.
+  std::function<void()> on_progress = nullptr;
 };
 
 inline Result<std::unique_ptr<Log>> MakeLog(const TestLogSetup& setup) {
@@ -58,7 +59,8 @@ inline Result<std::unique_ptr<Log>> MakeLog(const TestLogSetup& setup) {
                    .first_segment = {1},
                    .predecessor = {},
                    .earlier_segments = {},
-                   .durable_manifest = [] { return ManifestPosition{{7}, 3}; }};
+                   .durable_manifest = [] { return ManifestPosition{{7}, 3}; },
+                   .on_progress = setup.on_progress};
   if (setup.after != nullptr) {
     full.first_segment = setup.after->largest_segment.Next();
     full.predecessor = setup.after->end;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A number given to a segment made ready may be overtaken: an oversized record, or one that came
-// while the file was being recycled, takes the next. The file is then of no use under its number;
+// while the file was being made, takes the next. The file is then of no use under its number;
 // it has no header, so no chain holds it, and it goes with the others below some later `min_live`.
 #include "storage/wal/segment_pool.h"
 
@@ -73,30 +73,60 @@ void SegmentPool::GiveBack(WalNumber number) {
   }
 }
 
-bool SegmentPool::Recycle(WalNumber victim) {
-  WalNumber number;
-  {
-    MutexLock lock(mutex_);
-    if (ready_ || recycling_) {
-      return false;
-    }
-    recycling_ = true;
-    number = next_;
-    next_ = next_.Next();
-  }
-  auto file =
-      setup_.files.RecycleLog(PathOf(victim), PathOf(number), setup_.segment_bytes, setup_.way);
+std::optional<WalNumber> SegmentPool::BeginMaking() {
   MutexLock lock(mutex_);
-  recycling_ = false;
-  if (!file) {
-    return false;  // Deleted like the others: a full disk is all the more reason.
+  if (ready_ || making_) {
+    return std::nullopt;
+  }
+  making_ = true;
+  const WalNumber number = next_;
+  next_ = next_.Next();
+  return number;
+}
+
+void SegmentPool::EndMaking(WalNumber number, std::shared_ptr<LogFile> file) {
+  MutexLock lock(mutex_);
+  making_ = false;
+  if (file == nullptr) {
+    return;
   }
   if (number < last_taken_) {
     AddExisting(number);
   } else {
-    ready_ = Taken{number, *std::move(file)};
+    ready_ = Taken{number, std::move(file)};
   }
-  return true;
+}
+
+void SegmentPool::MakeReady() {
+  if (const std::optional<WalNumber> number = BeginMaking()) {
+    auto file = setup_.files.CreateLog(PathOf(*number), setup_.segment_bytes, setup_.way);
+    EndMaking(*number, file ? *std::move(file) : nullptr);
+  }
+}
+
+bool SegmentPool::Recycle(WalNumber victim) {
+  const std::optional<WalNumber> number = BeginMaking();
+  if (!number) {
+    return false;
+  }
+  auto file =
+      setup_.files.RecycleLog(PathOf(victim), PathOf(*number), setup_.segment_bytes, setup_.way);
+  const bool recycled = file.has_value();
+  EndMaking(*number, recycled ? *std::move(file) : nullptr);
+  return recycled;  // Else deleted like the others: a full disk is all the more reason.
+}
+
+void SegmentPool::Prepare() {
+  std::shared_ptr<LogFile> file;
+  {
+    MutexLock lock(mutex_);
+    if (ready_) {
+      file = ready_->file;
+    }
+  }
+  if (file != nullptr) {
+    file->Prepare(0);
+  }
 }
 
 Result<void> SegmentPool::Release(WalNumber min_live) {

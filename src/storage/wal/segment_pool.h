@@ -30,7 +30,7 @@ class SegmentPool {
   };
   struct Taken {
     WalNumber number;
-    std::unique_ptr<LogFile> file;
+    std::shared_ptr<LogFile> file;
   };
 
   explicit SegmentPool(Setup setup);
@@ -41,6 +41,11 @@ class SegmentPool {
   Result<Taken> Take(std::uint64_t bytes) FIRN_EXCLUDES(mutex_);
   // Deletes the segment just taken, which could not be used.
   void GiveBack(WalNumber number) FIRN_EXCLUDES(mutex_);
+  // Makes a segment ready, if none is or is about to be: Take would have to create it. Where that
+  // fails, Take will say why.
+  void MakeReady() FIRN_EXCLUDES(mutex_);
+  // Makes the first part of the segment that is ready, if one is, storable without waiting.
+  void Prepare() FIRN_EXCLUDES(mutex_);
   // Recycles or deletes all files below `min_live`. What failed is tried again by the next call.
   Result<void> Release(WalNumber min_live) FIRN_EXCLUDES(mutex_);
 
@@ -48,6 +53,9 @@ class SegmentPool {
   std::string PathOf(WalNumber number) const;
   // Makes `victim` the segment that is ready; whether its file is gone.
   bool Recycle(WalNumber victim) FIRN_EXCLUDES(mutex_);
+  // The number of the segment that the caller is to make ready; nothing when that is not wanted.
+  std::optional<WalNumber> BeginMaking() FIRN_EXCLUDES(mutex_);
+  void EndMaking(WalNumber number, std::shared_ptr<LogFile> file) FIRN_EXCLUDES(mutex_);
   void AddExisting(WalNumber number) FIRN_REQUIRES(mutex_);
 
   const Setup setup_;
@@ -56,7 +64,7 @@ class SegmentPool {
   WalNumber last_taken_ FIRN_GUARDED_BY(mutex_);
   std::vector<WalNumber> existing_ FIRN_GUARDED_BY(mutex_);  // Ascending.
   std::optional<Taken> ready_ FIRN_GUARDED_BY(mutex_);
-  bool recycling_ FIRN_GUARDED_BY(mutex_) = false;
+  bool making_ FIRN_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace firn::wal
