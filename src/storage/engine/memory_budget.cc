@@ -8,10 +8,10 @@ namespace {
 
 constexpr std::size_t kMergeShare = 32;
 constexpr std::size_t kMergesMax = 2;
-// What does not shrink with the budget: buffers of tables that are written, and what the heaps of
-// half a dozen threads keep. Of a budget below 32 MiB it is set at three eighths, which is less
-// than it is.
-constexpr std::size_t kFixedBytes = std::size_t{12} << 20;
+// What does not shrink with the budget: buffers of tables that are written, the parts of the log
+// that are mapped, and what the heaps of half a dozen threads keep. Of a budget below 37 MiB it is
+// set at three eighths, which is less than it is.
+constexpr std::size_t kFixedBytes = std::size_t{14} << 20;
 
 std::size_t MemtableBytes(const EngineParts& parts) {
   return std::max(parts.memtable_bytes.load(std::memory_order_relaxed), kMemtableMemoryMin);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How Options::memory_budget_bytes is divided. Memtables have the first claim, up to three quarters
-// together; background merges have a sixteenth for what they read ahead, and 12 MiB are set aside
+// together; background merges have a sixteenth for what they read ahead, and 14 MiB are set aside
 // for what is always there; index and filter of open tables come next (BlockCache::AddResident),
 // and cached blocks have the rest, which therefore shrinks and grows all the time. What is not
 // divided, and is to stay within the quarter that options.h allows on top: an eighth that blocks of
