@@ -11,6 +11,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/sanitized.h"
 #include "io/posix_descriptor.h"
 #include "io/posix_readable_file.h"
 #include "io/temporary_directory.h"
@@ -245,8 +246,8 @@ class PreparedLog : public PosixFiles {
   static constexpr long kPagesOfPart = LogFile::kPartBytes / 4096;
 
   void SetUp() override {
-    if (!KernelCanPopulate()) {
-      GTEST_SKIP() << "the kernel has no MADV_POPULATE_WRITE";
+    if (kIsSanitized || !KernelCanPopulate()) {
+      GTEST_SKIP() << "a sanitizer's own page faults, or a kernel without MADV_POPULATE_WRITE";
     }
   }
   void Prepare(std::uint64_t part) {
