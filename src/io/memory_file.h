@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/page.h"
 #include "base/random.h"
 
 namespace firn {
@@ -50,7 +51,6 @@ class MemoryFile {
   std::shared_ptr<MemoryFile> CopyAfterPowerLoss(Random& random, unsigned percent) const;
 
  private:
-  static constexpr std::uint64_t kPageBytes = 4096;
   using Page = std::array<char, kPageBytes>;
   struct Free {
     void operator()(char* memory) const { std::free(memory); }

@@ -12,12 +12,12 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/page.h"
 
 namespace firn {
 namespace {
 
 constexpr std::size_t kMappedBytesMin = std::size_t{32} << 10;
-constexpr std::size_t kPageBytes = 4096;
 constexpr std::align_val_t kHeapAlignment{64};
 
 char* Map(std::size_t bytes) {

@@ -10,11 +10,9 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "base/page.h"
 
 namespace firn {
-namespace {
-constexpr std::size_t kPageBytes = 4096;
-}  // namespace
 
 ChunkPool::~ChunkPool() { Release(); }
 

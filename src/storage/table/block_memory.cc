@@ -23,15 +23,15 @@
 
 #include "base/check.h"
 #include "base/mutex.h"
+#include "base/page.h"
 #include "base/sanitized.h"
 
 namespace firn::block_memory {
 namespace {
 
 constexpr std::size_t kLine = 64;
-constexpr std::size_t kPage = 4096;
 constexpr std::size_t kChunkBytes = std::size_t{2} << 20;
-constexpr std::size_t kPages = kChunkBytes / kPage;
+constexpr std::size_t kPages = kChunkBytes / kPageBytes;
 constexpr std::size_t kSlotBytesMax = std::size_t{256} << 10;
 constexpr std::size_t kSmallSlotBytesMax = 1024;
 constexpr std::size_t kClasses = 145;
@@ -81,10 +81,12 @@ struct Chunk {
 };
 
 std::size_t PageOf(const Chunk* chunk, const char* place) {
-  return static_cast<std::size_t>(place - reinterpret_cast<const char*>(chunk)) / kPage;
+  return static_cast<std::size_t>(place - reinterpret_cast<const char*>(chunk)) / kPageBytes;
 }
 
-std::size_t HeldBytes(const Chunk& chunk) { return kChunkBytes - chunk.given_back.count() * kPage; }
+std::size_t HeldBytes(const Chunk& chunk) {
+  return kChunkBytes - chunk.given_back.count() * kPageBytes;
+}
 
 struct alignas(kLine) SizeClass {
   Mutex mutex;
@@ -204,7 +206,7 @@ void UnlistChunk(SizeClass& size_class, const Chunk* chunk) FIRN_REQUIRES(size_c
 
 // Gives back the whole pages of a run of free slots. Returns how many had been there.
 std::size_t GiveBackRun(Chunk* chunk, std::size_t first_slot, std::size_t end_slot) {
-  const std::size_t first = PageOf(chunk, chunk->Slot(first_slot) + kPage - 1);
+  const std::size_t first = PageOf(chunk, chunk->Slot(first_slot) + kPageBytes - 1);
   const std::size_t end = PageOf(chunk, chunk->Slot(end_slot));
   std::size_t pages = 0;
   for (std::size_t page = first; page < end; ++page) {
@@ -212,7 +214,8 @@ std::size_t GiveBackRun(Chunk* chunk, std::size_t first_slot, std::size_t end_sl
     chunk->given_back.set(page);
   }
   if (pages != 0) {
-    madvise(reinterpret_cast<char*>(chunk) + first * kPage, (end - first) * kPage, MADV_DONTNEED);
+    madvise(reinterpret_cast<char*>(chunk) + first * kPageBytes, (end - first) * kPageBytes,
+            MADV_DONTNEED);
   }
   return pages;
 }
@@ -232,7 +235,7 @@ void GiveBackPages(Arena& arena, Chunk* chunk) {
     pages += slot > first ? GiveBackRun(chunk, first, slot) : 0;
   }
   chunk->freed_count = 0;
-  arena.held_bytes.fetch_sub(pages * kPage, std::memory_order_relaxed);
+  arena.held_bytes.fetch_sub(pages * kPageBytes, std::memory_order_relaxed);
 }
 
 // Slot `i` is about to be used: its pages come back when they are touched.
@@ -246,7 +249,7 @@ void TakePagesBack(Arena& arena, Chunk* chunk, std::uint32_t i) {
     pages += chunk->given_back[page] ? 1 : 0;
     chunk->given_back.reset(page);
   }
-  NoteTaken(arena, pages * kPage);
+  NoteTaken(arena, pages * kPageBytes);
 }
 
 bool HoldsTooMuch(const Arena& arena) {
@@ -329,7 +332,7 @@ void FreeSlot(void* memory) {
 
 std::size_t Footprint(std::size_t bytes) {
   const std::size_t least = std::max(bytes, kLine);
-  return least <= kSlotBytesMax ? RoundUp(least, StepFor(least)) : RoundUp(least, kPage);
+  return least <= kSlotBytesMax ? RoundUp(least, StepFor(least)) : RoundUp(least, kPageBytes);
 }
 
 void* Allocate(std::size_t bytes) {

@@ -8,13 +8,11 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/page.h"
 #include "base/propagate.h"
 #include "storage/wal/log_format.h"
 
 namespace firn::wal {
-namespace {
-constexpr std::uint64_t kPageBytes = 4096;
-}  // namespace
 
 SegmentPool::SegmentPool(Setup setup)
     : setup_(std::move(setup)), next_(setup_.next), existing_(setup_.existing) {

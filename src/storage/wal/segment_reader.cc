@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
+#include "base/page.h"
 #include "base/propagate.h"
 
 namespace firn::wal {
 namespace {
 constexpr std::uint64_t kWindowBytes = 256 << 10;
-constexpr std::uint64_t kPageBytes = 4096;
 }  // namespace
 
 Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(FileSystem& files,
