@@ -11,10 +11,11 @@
 // and the next sync would have to take it again.
 //
 // The pages of the mapping in use are what the writer would wait for, some 5 microseconds for each,
-// every 30 records of 140 bytes. Prepare maps the part behind it and has the kernel make its pages
-// writable, and the writer goes over to that mapping. The mapping it leaves goes the other way, to
-// be unmapped by the next Prepare. A page made ready is dirty: a sync would write it as zeros and
-// take its readiness, so a log that is synced often is not prepared.
+// every 30 records of 140 bytes. Prepare maps the part behind it and stores to its pages, and the
+// writer goes over to that mapping. The mapping it leaves goes the other way, to be unmapped by the
+// next Prepare. A page made ready is dirty: a sync would write it as zeros and take its readiness,
+// so a log that is synced often is not prepared. MADV_POPULATE_WRITE would do the same faster, but
+// keeps every other thread from mapping anything meanwhile.
 //
 // A mapped store cannot report an error: on a file system that may still run out of space under an
 // allocated file (copy on write, network, user space) it ends the process by SIGBUS. Therefore
@@ -33,15 +34,14 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/page.h"
 #include "base/propagate.h"
 #include "io/posix_descriptor.h"
 
 namespace firn::posix {
 namespace {
 
-constexpr std::uint64_t kPageBytes = 4096;
-// What Prepare makes ready at a time: as long as that takes, some 100 microseconds, another thread
-// may have to wait to map anything.
+// What Prepare makes ready before it looks where the writer is, in some 100 microseconds.
 constexpr std::uint64_t kPreparedBytes = 64 << 10;
 constexpr std::size_t kZeroPieceBytes = 64 << 10;
 // Of records that are written by a call; the buffer for them is as large as the largest.
@@ -176,14 +176,13 @@ class MappedLogFile final : public LogFile {
       return;
     }
     const std::uint64_t end = std::min(offset + kPartBytes, capacity());
-    for (std::uint64_t at = offset; at < end; at += kPreparedBytes) {
-      // Fails on kernels before 5.14: then each page is made ready by the store that comes to it.
-      if (::madvise(window.At(at), std::min(kPreparedBytes, end - at), MADV_POPULATE_WRITE) != 0) {
-        break;
-      }
-      MutexLock lock(mutex_);
-      if (!IsNext(offset)) {
-        return;  // The writer was faster.
+    for (std::uint64_t at = offset; at < end; at += kPageBytes) {
+      StoreNothing(window.At(at));
+      if (at % kPreparedBytes == 0) {
+        MutexLock lock(mutex_);
+        if (!IsNext(offset)) {
+          return;  // The writer was faster.
+        }
       }
     }
     MutexLock lock(mutex_);
@@ -200,6 +199,14 @@ class MappedLogFile final : public LogFile {
     return std::min(kPartBytes + kPageBytes, capacity() - offset);
   }
   bool IsNext(std::uint64_t offset) const FIRN_REQUIRES(mutex_) { return offset == next_part_; }
+
+  // A store that changes no byte, also when the writer stores there: the end of its part's last
+  // record is in the next one.
+  static void StoreNothing(char* page) {
+    std::uint64_t zero = 0;
+    std::atomic_ref(*reinterpret_cast<std::uint64_t*>(page))
+        .compare_exchange_strong(zero, 0, std::memory_order_relaxed);
+  }
 
   Result<void> Slide(std::uint64_t offset, std::size_t length) FIRN_EXCLUDES(mutex_) {
     auto error = [&](int code) {
