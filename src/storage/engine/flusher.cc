@@ -5,6 +5,7 @@
 
 #include "base/propagate.h"
 #include "storage/compaction/version_filter.h"
+#include "storage/engine/flush_cut.h"
 #include "storage/version/table_output.h"
 
 namespace firn {
@@ -81,13 +82,17 @@ bool Flusher::FlushPending() {
 Result<FlushResult> Flusher::FlushOldest(FrozenMemtable frozen) {
   const auto start = parts_.Now();
   const std::vector<SequenceNumber> readers = parts_.snapshots.Readers();
-  FIRN_TRY_ASSIGN(TableMeta table, WriteTable(frozen, readers));
+  FIRN_TRY_ASSIGN(std::vector<TableMeta> tables, WriteTables(frozen, readers));
   frozen.memtable.reset();  // What follows may take long: the View alone keeps it.
-  FlushResult result{.table = InfoOf(table), .filter_bits = table.properties.filter_bits};
-  const std::uint64_t bytes = table.bytes();
+  FlushResult result{.table = InfoOf(tables.front()),
+                     .filter_bits = tables.front().properties.filter_bits};
+  std::uint64_t bytes = 0;
   Installer::Change change{
       .edit = {}, .drops_oldest_frozen = true, .oldest_readable = readers.back()};
-  change.edit.added.push_back({.level = 0, .table = std::move(table)});
+  for (TableMeta& table : tables) {
+    bytes += table.bytes();
+    change.edit.added.push_back({.level = 0, .table = std::move(table)});
+  }
   change.edit.last_sequence = frozen.last_sequence;
   DropOldEmptyTables(change.edit);
   if (parts_.options.wal) {
@@ -118,20 +123,46 @@ void Flusher::DropOldEmptyTables(VersionEdit& edit) const {
   }
 }
 
-Result<TableMeta> Flusher::WriteTable(const FrozenMemtable& frozen,
-                                      const std::vector<SequenceNumber>& readers) {
+Result<std::vector<TableMeta>> Flusher::WriteTables(const FrozenMemtable& frozen,
+                                                    const std::vector<SequenceNumber>& readers) {
+  std::vector<TableMeta> tables;
+  Result<void> written = WriteAll(frozen, readers, tables);
+  if (written) {
+    written = parts_.environment.files->SyncDirectory(parts_.directory);
+  }
+  if (written) {
+    return tables;
+  }
+  // The failure matters more than one met in clearing up.
+  for (const TableMeta& table : tables) {
+    static_cast<void>(parts_.environment.files->Delete(parts_.tables->PathOf(table.name)));
+  }
+  return std::move(written).error();
+}
+
+Result<void> Flusher::WriteAll(const FrozenMemtable& frozen,
+                               const std::vector<SequenceNumber>& readers,
+                               std::vector<TableMeta>& tables) {
+  const std::uint64_t entries = frozen.memtable->entry_count();
+  const bool is_one_table = IsExpected(frozen.ticket);
+  FlushCut cut(entries);
   TableOutput output(parts_.output_setup());
-  FIRN_TRY(output.Begin(0, frozen.memtable->entry_count()));
+  FIRN_TRY(output.Begin(0, entries));
   VersionFilter filter(readers);
   for (Memtable::Scan scan(*frozen.memtable); scan.valid(); scan.Next()) {
     const Entry entry = scan.entry();
+    if (cut.Before(entry.key, entry.sequence) && !is_one_table) [[unlikely]] {
+      FIRN_TRY_ASSIGN(TableMeta table, output.Finish());
+      tables.push_back(std::move(table));
+      FIRN_TRY(output.Begin(0, entries));
+    }
     if (filter.Keep(entry, [](std::string_view) { return false; })) {
       FIRN_TRY(output.Add(entry));
     }
   }
   FIRN_TRY_ASSIGN(TableMeta table, output.Finish());
-  FIRN_TRY(parts_.environment.files->SyncDirectory(parts_.directory));
-  return table;
+  tables.push_back(std::move(table));
+  return {};
 }
 
 void Flusher::Expect(std::uint64_t ticket) {
@@ -166,6 +197,12 @@ Result<void> Flusher::AwaitFewerThan(std::size_t count) {
     return is_few() || stopped_ || !WhyNot();
   });
   return is_few() ? Result<void>() : WhyNot();
+}
+
+// Whoever flushes by hand is told of one table.
+bool Flusher::IsExpected(std::uint64_t ticket) const {
+  MutexLock lock(mutex_);
+  return expected_.contains(ticket);
 }
 
 bool Flusher::IsStopped() const {

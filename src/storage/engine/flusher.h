@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "base/mutex.h"
 #include "firn/result.h"
@@ -52,10 +53,14 @@ class Flusher {
 
  private:
   Result<FlushResult> FlushOldest(FrozenMemtable frozen);
-  Result<TableMeta> WriteTable(const FrozenMemtable& frozen,
-                               const std::vector<SequenceNumber>& readers);
+  // One, or a few with keys apart from each other (flush_cut.h).
+  Result<std::vector<TableMeta>> WriteTables(const FrozenMemtable& frozen,
+                                             const std::vector<SequenceNumber>& readers);
+  Result<void> WriteAll(const FrozenMemtable& frozen, const std::vector<SequenceNumber>& readers,
+                        std::vector<TableMeta>& tables);
   std::optional<FrozenMemtable> Oldest() const;
   void DropOldEmptyTables(VersionEdit& edit) const;
+  bool IsExpected(std::uint64_t ticket) const;
   bool IsStopped() const;
   Result<void> WhyNot() const;
 
