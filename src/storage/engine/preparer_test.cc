@@ -12,18 +12,31 @@
 namespace firn {
 namespace {
 
-TEST(Preparer, RunsOnceForKicksThatCameBefore) {
-  SteppedScheduler scheduler(1);
-  int ran = 0;
-  Preparer preparer(scheduler, [&ran] { ++ran; });
-  preparer.Kick();
-  preparer.Kick();
-  EXPECT_EQ(ran, 0);
-  scheduler.RunUntilIdle();
-  EXPECT_EQ(ran, 1);
-  preparer.Kick();
-  scheduler.RunUntilIdle();
-  EXPECT_EQ(ran, 2);
+class PreparerThatCounts : public testing::Test {
+ protected:
+  SteppedScheduler scheduler_{1};
+  int ran_ = 0;
+  Preparer preparer_{scheduler_, [this] { ++ran_; }};
+};
+
+TEST_F(PreparerThatCounts, RunsOnceForKicksThatCameBefore) {
+  preparer_.Kick();
+  preparer_.Kick();
+  EXPECT_EQ(ran_, 0);
+  scheduler_.RunUntilIdle();
+  EXPECT_EQ(ran_, 1);
+  preparer_.Kick();
+  scheduler_.RunUntilIdle();
+  EXPECT_EQ(ran_, 2);
+}
+
+TEST_F(PreparerThatCounts, StopWaitsForTheTaskAndEndsAllKicks) {
+  preparer_.Kick();
+  preparer_.Stop();
+  EXPECT_EQ(scheduler_.pending(), 0u);
+  preparer_.Kick();
+  EXPECT_EQ(scheduler_.pending(), 0u);
+  EXPECT_EQ(ran_, 0);
 }
 
 TEST(Preparer, RunsAgainForAKickWhileItRuns) {
@@ -39,18 +52,6 @@ TEST(Preparer, RunsAgainForAKickWhileItRuns) {
   preparer.Kick();
   scheduler.RunUntilIdle();
   EXPECT_EQ(ran, 3);
-}
-
-TEST(Preparer, StopWaitsForTheTaskAndEndsAllKicks) {
-  SteppedScheduler scheduler(1);
-  int ran = 0;
-  Preparer preparer(scheduler, [&ran] { ++ran; });
-  preparer.Kick();
-  preparer.Stop();
-  EXPECT_EQ(scheduler.pending(), 0u);
-  preparer.Kick();
-  EXPECT_EQ(scheduler.pending(), 0u);
-  EXPECT_EQ(ran, 0);
 }
 
 // A small database gets nothing prepared; one that goes on writing does, part after part of the
