@@ -96,6 +96,9 @@ endfunction()
 add_custom_target(sanitized_tests)
 add_custom_target(concurrent_tests)
 
+# CTest begins with what costs most, so that no long test is left to run alone at the end.
+set(FIRN_COST_OF_LONG_TESTS 1000)
+
 # firn_test(NAME SOURCES… LINKS LIBRARIES… [LABELS LABELS…] [TIMEOUT SECONDS] [FILTER PATTERN]): a
 # GoogleTest program, one CTest test per TEST; with a pattern only for those that match it. It has
 # the golden runner and the simulated seams of io besides what it names. The source folder of the
@@ -133,7 +136,11 @@ function(firn_test_group name)
   if(NOT TEST_FILTER)
     set(TEST_FILTER "*")
   endif()
+  set(cost 0)
+  if(labels MATCHES "^(long|simulation)$")
+    set(cost ${FIRN_COST_OF_LONG_TESTS})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     TEST_PREFIX "${name}." TEST_FILTER "${TEST_FILTER}"
-    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${labels}")
+    PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${labels}" COST ${cost})
 endfunction()
