@@ -14,8 +14,8 @@
 // every 30 records of 140 bytes. Prepare maps the part behind it and stores to its pages, and the
 // writer goes over to that mapping. The mapping it leaves goes the other way, to be unmapped by the
 // next Prepare. A page made ready is dirty: a sync would write it as zeros and take its readiness,
-// so a log that is synced often is not prepared. MADV_POPULATE_WRITE would do the same faster, but
-// keeps every other thread from mapping anything meanwhile.
+// so a log that is synced often is not prepared. MADV_POPULATE_WRITE takes as long and keeps every
+// other thread from mapping anything meanwhile.
 //
 // A mapped store cannot report an error: on a file system that may still run out of space under an
 // allocated file (copy on write, network, user space) it ends the process by SIGBUS. Therefore
