@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How Options::memory_budget_bytes is divided. Memtables have the first claim, up to three quarters
-// together; background merges have a sixteenth for what they read ahead, and 14 MiB are set aside
-// for what is always there; index and filter of open tables come next (BlockCache::AddResident),
-// and cached blocks have the rest, which therefore shrinks and grows all the time. What is not
-// divided, and is to stay within the quarter that options.h allows on top: an eighth that blocks of
-// many sizes waste, iterators, tables being written, and freed memory that the allocator keeps.
-// Thread-safe.
+// How Options::memory_budget_bytes is divided. Background merges have a sixteenth for what they
+// read ahead, and 18 MiB are set aside for what is always there. Memtables have the first claim on
+// what is left, up to three quarters of the budget, and leave an eighth of it to the cache; index
+// and filter of open tables come next (BlockCache::AddResident), and cached blocks have the rest,
+// which therefore shrinks and grows all the time. What is not divided, and is to stay within the
+// quarter that options.h allows on top: an eighth that blocks of many sizes waste, iterators,
+// tables being written, and freed memory that the allocator keeps. Thread-safe.
 #pragma once
 
 #include <cstddef>
