@@ -62,6 +62,7 @@ void Catalog::NoteExisting(ManifestNumber manifest) {
 
 Result<void> Catalog::StartManifest() {
   if (super_ == nullptr) {
+    // A new file's name becomes durable with that of the manifest.
     FIRN_TRY_ASSIGN(super_, Superblock::Open(*files_, directory_, last_super_));
   }
   const ManifestNumber number = std::exchange(next_manifest_, next_manifest_.Next());
@@ -75,7 +76,6 @@ Result<void> Catalog::StartManifest() {
   // Both slots: while one still named the old manifest, that file could not be deleted.
   FIRN_TRY(WriteSuper());
   FIRN_TRY(WriteSuper());
-  FIRN_TRY(files_->SyncDirectory(directory_));
   if (old != nullptr) {
     FIRN_TRY(files_->Delete(JoinPath(directory_, ManifestFileName(old->position().manifest))));
   }

@@ -140,7 +140,8 @@ Result<void> Log::State::SyncEarlierSegments() {
     FIRN_TRY_ASSIGN(const auto file, setup_.files.OpenSlotted(path));
     FIRN_TRY(file->Sync());
   }
-  return setup_.files.SyncDirectory(setup_.directory);
+  return setup_.earlier_segments.empty() ? Result<void>()
+                                         : setup_.files.SyncDirectory(setup_.directory);
 }
 
 Result<void> Log::State::Begin() {
