@@ -20,8 +20,9 @@ constexpr double kDebtHard = 60;
 
 constexpr double kSlowestShare = 0.75;
 constexpr double kSmoothingSeconds = 5;
-// Shorter pauses cost more in wake-ups than they delay; longer ones are taken in pieces.
-constexpr nanoseconds kShortestPause = milliseconds(1);
+// Many short pauses are felt by more writes than few long ones, at the same rate: of records of 420
+// bytes one in a thousand paused for 1 ms. Longer ones than the longest are taken in pieces.
+constexpr nanoseconds kShortestPause = milliseconds(4);
 constexpr nanoseconds kLongestPause = milliseconds(20);
 
 double Ramp(double value, double soft, double hard) {
