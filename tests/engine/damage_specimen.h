@@ -33,6 +33,9 @@ class Specimen {
   explicit Specimen(const SpecimenKind& kind) : options_(MakeOptions(kind)), story_(options_) {
     Grow();
     if (kind.closed) {
+      story_.Close();  // Flushes what is frozen, and so leaves one segment.
+      story_.Open();
+      WriteSome(story_, 20, 40, 90);
       story_.Close();
     }
     files_ = story_.engine().memory().CloneAfterKill();

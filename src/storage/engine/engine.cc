@@ -182,19 +182,23 @@ std::size_t Engine::UnflushedBytes() const {
 }
 
 // Without a log everything has to go into tables, with one what would take the next open long to
-// replay; failing at that loses nothing.
+// replay, and what is frozen, whose log segments stay until then; failing at that loses nothing.
 Result<void> Engine::FlushBeforeClosing() {
   const bool wal = parts_.options.wal;
   const bool is_worth_it = !wal || UnflushedBytes() > kLeftInLogMax;
-  if (!is_worth_it || CurrentViewReference()->active->empty() || parts_.health.stopped()) {
+  if (parts_.health.stopped()) {
     return {};
   }
-  Result<std::uint64_t> ticket = write_path_.Freeze();
-  if (!ticket) {
-    return wal ? Result<void>() : std::move(ticket).error();
-  }
-  Result<FlushResult> flushed = flusher_.Await(*ticket);
-  return flushed || wal ? Result<void>() : std::move(flushed).error();
+  Result<void> flushed = is_worth_it && !CurrentViewReference()->active->empty()
+                             ? FlushActive()
+                             : flusher_.AwaitFewerThan(1);
+  return wal ? Result<void>() : std::move(flushed);
+}
+
+Result<void> Engine::FlushActive() {
+  FIRN_TRY_ASSIGN(const std::uint64_t ticket, write_path_.Freeze());
+  FIRN_TRY(flusher_.Await(ticket));
+  return {};
 }
 
 std::shared_ptr<const FileLock> Engine::LockReference() const {

@@ -99,6 +99,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   bool IsIdle();
   std::size_t UnflushedBytes() const;
   Result<void> FlushBeforeClosing();
+  Result<void> FlushActive();
   Result<void> CheckOpen() const;
   Result<void> CheckReadable(const Snapshot* snapshot) const;
   Result<void> CheckRequest(const CommitRequest& request, const WriteOptions& options) const;

@@ -41,7 +41,7 @@ class Opener {
     FIRN_TRY(CheckTablesExist());
     FIRN_TRY(ReplayIntoMemtables());
     if (!parts_.options.read_only) {
-      FIRN_TRY(parts_.catalog->StartManifest());
+      FIRN_TRY(StartManifest());
     }
     FIRN_TRY(StartWriting());
     return engine_;
@@ -153,6 +153,7 @@ class Opener {
                                 return Replay(record.first, record.payload);
                               }));
     FIRN_TRY(parts_.catalog->RequireDurable(replay_.durable_manifest));
+    first_new_segment_ = std::max(replay_.largest_segment, parts_.catalog->min_wal()).Next();
     const bool has_unflushed = !active_->empty() || !frozen_.empty();
     if (has_unflushed && !parts_.options.wal && !parts_.options.read_only) {
       return Error{ErrorCode::kInvalidArgument,
@@ -178,6 +179,30 @@ class Opener {
           next = next.Next();
           return {};
         });
+  }
+
+  // Every opening begins a segment, and one that nothing fills would stay for ever. So those that
+  // hold nothing go at once, and those that hold little when a few have come together.
+  Result<void> StartManifest() {
+    constexpr std::size_t kSegmentsMax = 4;
+    const std::size_t segments = NeededSegments().size();
+    if (segments > 0 && active_->empty() && frozen_.empty()) {
+      VersionEdit edit;
+      edit.min_wal = first_new_segment_;
+      return parts_.catalog->StartManifestFrom(edit);
+    }
+    if (segments >= kSegmentsMax && !active_->empty()) {
+      Freeze();
+      frozen_.front().next_wal = first_new_segment_;
+    }
+    return parts_.catalog->StartManifest();
+  }
+
+  std::vector<WalNumber> NeededSegments() const {
+    std::vector<WalNumber> needed = replay_.segments;
+    std::erase_if(needed,
+                  [this](WalNumber segment) { return segment < parts_.catalog->min_wal(); });
+    return needed;
   }
 
   void Freeze() {
@@ -215,19 +240,15 @@ class Opener {
   Result<std::unique_ptr<Log>> StartLog() {
     constexpr std::uint64_t kSegmentMin = std::uint64_t{1} << 20;
     constexpr std::uint64_t kSegmentMax = std::uint64_t{64} << 20;
-    const WalNumber newest = std::max(replay_.largest_segment, parts_.catalog->min_wal());
-    std::vector<WalNumber> needed = replay_.segments;
-    std::erase_if(needed,
-                  [this](WalNumber segment) { return segment < parts_.catalog->min_wal(); });
     return Log::Create(
         {.files = files(),
          .directory = parts_.directory,
          .segment_bytes =
              std::clamp<std::uint64_t>(parts_.options.memtable_bytes, kSegmentMin, kSegmentMax),
          .way = parts_.options.wal_append,
-         .first_segment = newest.Next(),
+         .first_segment = first_new_segment_,
          .predecessor = replay_.end,
-         .earlier_segments = std::move(needed),
+         .earlier_segments = NeededSegments(),
          .durable_manifest = [catalog =
                                   parts_.catalog.get()] { return catalog->durable_position(); },
          .on_progress = [preparer = &engine_->preparer_] { preparer->Kick(); }});
@@ -264,6 +285,7 @@ class Opener {
   EngineParts& parts_;
   DirectoryListing listing_;
   ReplayReport replay_;
+  WalNumber first_new_segment_;
   std::shared_ptr<Memtable> active_;
   std::vector<FrozenMemtable> frozen_;
   SequenceNumber last_sequence_;

@@ -42,7 +42,7 @@ class Catalog {
   // Begins a new manifest with everything known, and makes SUPER name it. Before the first Log.
   // A failure is final: the object must not log any more.
   Result<void> StartManifest();
-  // The same for a fresh catalog that is to hold what `edit` says.
+  // The same for one that is to hold what `edit` says besides.
   Result<void> StartManifestFrom(const VersionEdit& edit);
 
   // A manifest longer than this, and twice as long as its snapshot, is replaced by a new one.
