@@ -57,13 +57,15 @@ Result<void> Tail::ReachDownTo(std::uint64_t offset) {
   if (offset >= begin_) {
     return {};
   }
-  std::string more(static_cast<std::size_t>(begin_ - offset), '\0');
-  FIRN_TRY_ASSIGN(const std::size_t got, file_.Read(offset, more));
-  if (got != more.size()) {
+  const auto missing = static_cast<std::size_t>(begin_ - offset);
+  std::string bytes(missing + bytes_.size(), '\0');
+  FIRN_TRY_ASSIGN(const std::size_t got, file_.Read(offset, std::span(bytes).first(missing)));
+  if (got != missing) {
     return At(offset, Corrupt("file ends after " + std::to_string(got) + " bytes want " +
-                              std::to_string(more.size())));
+                              std::to_string(missing)));
   }
-  bytes_.insert(0, more);
+  bytes_.copy(bytes.data() + missing, bytes_.size());
+  bytes_ = std::move(bytes);
   begin_ = offset;
   return {};
 }
