@@ -81,7 +81,7 @@ TEST_F(Reopened, AfterBeingKilledItKeepsAFewSegments) {
   ExpectAll(kTurns);
 }
 
-// Whatever was synced is there, however the opening that dropped segments ended.
+// Beside crash_test, which takes the power away at every single operation of a few openings.
 TEST_F(Reopened, ItLosesNothingSyncedWhenThePowerGoesAtAnOpening) {
   Random random(1);
   int count = 0;

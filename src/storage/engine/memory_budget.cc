@@ -18,8 +18,9 @@ std::size_t MemtableBytes(const EngineParts& parts) {
 }
 
 // What neither memtables nor the cache may have.
-std::size_t SetAside(std::size_t budget) {
-  return std::min(kFixedBytes, budget / 2) + kMergesMax * (budget / kMergeShare);
+std::size_t SetAside(const Options& options) {
+  return std::min(kFixedBytes, options.memory_budget_bytes / 2) +
+         kMergesMax * MergeReadBytes(options);
 }
 
 // Reads need some cache to be of any use, however tight the budget.
@@ -29,7 +30,8 @@ std::size_t CacheMin(std::size_t budget) { return budget / 8; }
 
 std::size_t MemtablesMax(const EngineParts& parts) {
   const std::size_t budget = parts.options.memory_budget_bytes;
-  const std::size_t share = std::min(budget / 4 * 3, budget - SetAside(budget) - CacheMin(budget));
+  const std::size_t share =
+      std::min(budget / 4 * 3, budget - SetAside(parts.options) - CacheMin(budget));
   const std::size_t resident = std::min(parts.cache->resident_bytes(), share / 2);
   return std::max<std::size_t>(2, (share - resident) / MemtableBytes(parts));
 }
@@ -46,7 +48,7 @@ void SizeCache(EngineParts& parts, std::size_t memtables_to_come) {
   const std::size_t budget = parts.options.memory_budget_bytes;
   // The active memtable counts as full: it will be.
   const std::size_t taken = (1 + memtables_to_come) * MemtableBytes(parts) +
-                            parts.frozen_memtables.Bytes() + SetAside(budget);
+                            parts.frozen_memtables.Bytes() + SetAside(parts.options);
   parts.cache->SetCapacity(std::max(CacheMin(budget), budget - std::min(budget, taken)));
 }
 
