@@ -147,6 +147,24 @@ inline void Closing(Story& story, unsigned scale) {
   story.Open();
 }
 
+// Segments gather until an opening flushes what they hold, and go where all is in tables.
+inline void OpeningForLittle(Story& story, unsigned scale) {
+  for (unsigned round = 0; round < scale; ++round) {
+    for (unsigned turn = 0; turn < 6; ++turn) {
+      story.Open();
+      WriteSome(story, 2, 100, 60);
+      story.Close();
+    }
+    story.Open();
+    story.Flush();
+    story.KillAndReopen();
+    story.Reopen();
+    WriteSome(story, 2, 100, 60);
+    story.Close();
+  }
+  story.Open();
+}
+
 inline void NoLogButAppliedIndexes(Story& story, unsigned scale) {
   story.Open();
   for (unsigned round = 0; round < 3 * scale; ++round) {
@@ -169,6 +187,7 @@ inline std::vector<Script> AllScripts() {
           {"Checkpoints", Checkpoints},
           {"OpeningAgain", OpeningAgain},
           {"Closing", Closing},
+          {"OpeningForLittle", OpeningForLittle},
           {"NoLogButAppliedIndexes", NoLogButAppliedIndexes, false}};
 }
 

@@ -182,16 +182,19 @@ std::size_t Engine::UnflushedBytes() const {
 }
 
 // Without a log everything has to go into tables, with one what would take the next open long to
-// replay, and what is frozen, whose log segments stay until then; failing at that loses nothing.
+// replay; failing at that loses nothing. A flush that has begun, or is about to, is waited for,
+// since its log segments stay until then.
 Result<void> Engine::FlushBeforeClosing() {
   const bool wal = parts_.options.wal;
   const bool is_worth_it = !wal || UnflushedBytes() > kLeftInLogMax;
   if (parts_.health.stopped()) {
     return {};
   }
-  Result<void> flushed = is_worth_it && !CurrentViewReference()->active->empty()
-                             ? FlushActive()
-                             : flusher_.AwaitFewerThan(1);
+  if (!is_worth_it || CurrentViewReference()->active->empty()) {
+    flusher_.AwaitRunning();
+    return {};
+  }
+  Result<void> flushed = FlushActive();
   return wal ? Result<void>() : std::move(flushed);
 }
 

@@ -199,6 +199,12 @@ Result<void> Flusher::AwaitFewerThan(std::size_t count) {
   return is_few() ? Result<void>() : WhyNot();
 }
 
+void Flusher::AwaitRunning() {
+  MutexLock lock(mutex_);
+  parts_.environment.scheduler->Wait(mutex_, changed_,
+                                     [this]() FIRN_REQUIRES(mutex_) { return !scheduled_; });
+}
+
 // Whoever flushes by hand is told of one table.
 bool Flusher::IsExpected(std::uint64_t ticket) const {
   MutexLock lock(mutex_);
@@ -219,11 +225,12 @@ Result<void> Flusher::WhyNot() const {
 }
 
 void Flusher::Stop() {
-  MutexLock lock(mutex_);
-  stopped_ = true;
-  changed_.NotifyAll();
-  parts_.environment.scheduler->Wait(mutex_, changed_,
-                                     [this]() FIRN_REQUIRES(mutex_) { return !scheduled_; });
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    changed_.NotifyAll();
+  }
+  AwaitRunning();
 }
 
 }  // namespace firn

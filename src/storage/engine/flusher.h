@@ -48,6 +48,9 @@ class Flusher {
   // Waits until fewer than `count` memtables are frozen, or that cannot happen.
   Result<void> AwaitFewerThan(std::size_t count);
 
+  // Waits for a flush that runs or is about to, however it ends.
+  void AwaitRunning();
+
   // Waits for running tasks and starts no more.
   void Stop();
 
