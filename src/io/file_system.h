@@ -77,7 +77,7 @@ class SlottedFile {
 // stores do as if nobody had asked.
 class LogFile {
  public:
-  static constexpr std::uint64_t kPartBytes = 512 << 10;
+  static constexpr std::uint64_t kPartBytes = 1 << 20;
 
   virtual ~LogFile() = default;
   virtual Result<std::span<char>> Lend(std::uint64_t offset, std::size_t length) = 0;

@@ -288,18 +288,34 @@ TEST_F(PreparedLog, APartBehindASyncedOneIsLeftAlone) {
   EXPECT_LT(FaultsOfFilling(3), kPagesOfPart / 8);
 }
 
-// The end of a part's last record lies in the part that is prepared.
+// The end of a part's last record lies in the part that is prepared: mapped, written by a call
+// because it is long or because a sync came before, or mapped again because it is too long for
+// that.
 TEST_F(PosixFiles, PreparingAPartOfALogChangesNoByteOfIt) {
-  const std::string path = directory_ / "1.wal";
-  const auto log = files_.CreateLog(path, 4 * LogFile::kPartBytes, WalAppend::kMapped).value();
-  const std::string record(1'000, 'r');
-  const std::uint64_t offset = LogFile::kPartBytes - 500;
-  std::ranges::copy(record, log->Lend(offset, record.size()).value().begin());
-  log->Commit(offset, record.size()).value();
-  log->Prepare(LogFile::kPartBytes);
-  std::string found(record.size() + 500, 'x');
-  ASSERT_EQ(files_.OpenReadable(path).value()->Read(offset, found).value(), found.size());
-  EXPECT_EQ(found, record + std::string(500, '\0'));
+  constexpr std::uint64_t kOffset = LogFile::kPartBytes - 500;
+  constexpr std::uint64_t kCapacity = 4 * LogFile::kPartBytes;
+  for (const std::size_t length :
+       {std::size_t{1'000}, std::size_t{70'000}, std::size_t{1'500'000}}) {
+    for (const bool is_synced : {false, true}) {
+      const std::string name = std::to_string(length) + (is_synced ? "s.wal" : ".wal");
+      const auto log = files_.CreateLog(directory_ / name, kCapacity, WalAppend::kMapped).value();
+      std::string expected(kCapacity, '\0');
+      auto append = [&](std::uint64_t offset, std::size_t bytes) {
+        std::ranges::fill(log->Lend(offset, bytes).value(), 'r');
+        log->Commit(offset, bytes).value();
+        expected.replace(offset, bytes, bytes, 'r');
+      };
+      append(0, 100);
+      if (is_synced) {
+        log->Sync().value();
+      }
+      append(kOffset, length);
+      for (std::uint64_t part = 1; part < 4; ++part) {
+        log->Prepare(part * LogFile::kPartBytes);
+      }
+      EXPECT_TRUE(Content(name) == expected) << name;
+    }
+  }
 }
 
 // Holds the process to a few descriptors for the length of a test.

@@ -217,7 +217,7 @@ TEST_P(LogWays, ReleasedSegmentsAreRecycledOrDeletedAndNeverReplayed) {
 }
 
 TEST_P(LogWays, TheNextSegmentIsMadeReadyBeforeThisOneIsFull) {
-  auto log = Make(1 << 20);
+  auto log = Make(2 * LogFile::kPartBytes);
   std::uint64_t n = 0;
   auto fill = [&](std::uint64_t bytes) {
     for (std::uint64_t done = 0; done < bytes; done += 1000) {
@@ -225,21 +225,21 @@ TEST_P(LogWays, TheNextSegmentIsMadeReadyBeforeThisOneIsFull) {
     }
   };
   log->Prepare();
-  fill(200 << 10);
+  fill(LogFile::kPartBytes / 2);
   log->Prepare();
   EXPECT_EQ(memory_->List("/db")->size(), 1u);
-  fill(600 << 10);
+  fill(LogFile::kPartBytes);
   log->Prepare();
   log->Prepare();
   EXPECT_EQ(*memory_->List("/db"), (std::vector<std::string>{"000001.wal", "000002.wal"}));
   const std::uint64_t allocated = faulty_.Count(OperationKind::kAllocate);
-  fill(600 << 10);
+  fill(LogFile::kPartBytes);
   EXPECT_EQ(log->current_segment(), WalNumber{2});
   EXPECT_EQ(faulty_.Count(OperationKind::kAllocate), allocated);
   // One that a large record overtakes is released with the others.
-  fill(300 << 10);
+  fill(LogFile::kPartBytes);
   log->Prepare();
-  AppendOne(*log, ++n, std::string(2 << 20, 'x')).value();
+  AppendOne(*log, ++n, std::string(3 * LogFile::kPartBytes, 'x')).value();
   EXPECT_EQ(log->current_segment(), WalNumber{4});
   EXPECT_EQ(Replay(*memory_, "/db")->records.size(), n);
   log->Release({4}).value();
