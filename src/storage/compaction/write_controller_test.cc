@@ -49,6 +49,28 @@ TEST(WriteController, AnObedientWriterGetsTheAllowedRate) {
   EXPECT_NEAR(static_cast<double>(bytes) / 10, 0.75 * 64e6, 1e6);
 }
 
+// Long ones felt by one write in a thousand, or short ones.
+TEST(WriteController, PausesAreRareOrShort) {
+  for (const std::uint64_t bytes : {100u, 400u, 1'000u, 4'000u, 100'000u}) {
+    WriteController controller;
+    controller.NoteDrained(30'000'000'000, std::chrono::seconds(100));
+    controller.SetPressure({.value = 0.5, .cause = DelayCause::kLevel0});
+    constexpr int kWrites = 50'000;
+    int pauses = 0;
+    nanoseconds now{0};
+    nanoseconds longest{0};
+    for (int i = 0; i < kWrites; ++i) {
+      if (const auto delay = controller.Charge(bytes, now)) {
+        ++pauses;
+        longest = std::max(longest, delay->duration);
+        now += delay->duration;
+      }
+    }
+    ASSERT_GT(pauses, 0);
+    EXPECT_TRUE(pauses <= kWrites / 1000 || longest < milliseconds(1)) << bytes;
+  }
+}
+
 TEST(WriteController, TheDrainRateFollowsWhatCompactionsAchieve) {
   WriteController controller;
   controller.SetPressure({.value = 1, .cause = DelayCause::kDebt});

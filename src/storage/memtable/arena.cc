@@ -18,6 +18,9 @@ namespace firn {
 namespace {
 
 constexpr std::size_t kMappedBytesMin = std::size_t{32} << 10;
+// Records of this size and more want small pages: they come to the next page at each store, and the
+// system makes up a huge one at the first, which takes 100 microseconds to 10 milliseconds.
+constexpr std::size_t kSmallPagedBytesMin = std::size_t{16} << 10;
 constexpr std::align_val_t kHeapAlignment{64};
 
 char* Map(std::size_t bytes) {
@@ -48,14 +51,18 @@ Arena::~Arena() {
   }
 }
 
-char* Arena::NewChunk(std::size_t bytes) {
+char* Arena::NewChunk(std::size_t bytes, std::size_t record_bytes) {
   if (pool_ != nullptr) {
     pool_->CountTaken(bytes);
   }
   if (bytes < kMappedBytesMin) {
     return static_cast<char*>(::operator new(bytes, kHeapAlignment));
   }
-  return bytes == kChunkBytesMax ? ChunkPool::Map() : Map(bytes);
+  if (bytes != kChunkBytesMax) {
+    return Map(bytes);
+  }
+  return ChunkPool::Map(record_bytes < kSmallPagedBytesMin ? ChunkPool::Pages::kHuge
+                                                           : ChunkPool::Pages::kSmall);
 }
 
 Arena::Space Arena::AllocateFromNewChunk(std::size_t bytes) {
@@ -72,10 +79,10 @@ Arena::Space Arena::AllocateFromNewChunk(std::size_t bytes) {
     // beyond what offsets reach: only its start is ever named.
     const std::size_t own_bytes =
         bytes < kMappedBytesMin ? bytes : (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
-    const std::size_t index = AddChunk(NewChunk(own_bytes), own_bytes);
+    const std::size_t index = AddChunk(NewChunk(own_bytes, bytes), own_bytes);
     return {MakeRef(index, 0), chunks_.back().bytes};
   } else {
-    chunk = NewChunk(chunk_bytes);
+    chunk = NewChunk(chunk_bytes, bytes);
   }
   chunk_index_ = AddChunk(chunk, chunk_bytes);
   chunk_ = chunk;

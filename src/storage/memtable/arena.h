@@ -78,7 +78,7 @@ class Arena {
 
   Space AllocateFromNewChunk(std::size_t bytes);
   std::size_t AddChunk(char* chunk, std::size_t bytes);  // Returns its index.
-  char* NewChunk(std::size_t bytes);
+  char* NewChunk(std::size_t bytes, std::size_t record_bytes);
   void GrowTable();
 
   const std::size_t alignment_;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/page.h"
 #include "base/random.h"
 #include "base/sanitized.h"
 
@@ -168,6 +169,24 @@ TEST(ChunkPool, APreparedChunkIsStoredToWithoutPageFaults) {
   ChunkPool::Unmap(chunk);
 }
 
+// Else the first of every twenty records of 100 KB would wait for a huge page, the others for none.
+TEST(Arena, LargeRecordsComeToOnePageAfterTheOther) {
+  constexpr std::size_t kRecord = 100'000;
+  Arena arena(8);
+  while (arena.allocated_bytes() < 16 * kMebi) {
+    arena.Allocate(kRecord);
+  }
+  for (std::size_t record = 0; record < 40; ++record) {
+    char* const bytes = arena.Allocate(kRecord).bytes;
+    rusage before = {};
+    getrusage(RUSAGE_THREAD, &before);
+    std::memset(bytes, 1, kRecord);
+    rusage after = {};
+    getrusage(RUSAGE_THREAD, &after);
+    EXPECT_GE(after.ru_minflt - before.ru_minflt, static_cast<long>(kRecord / kPageBytes) - 1);
+  }
+}
+
 // Memtables end in any thread.
 TEST(ChunkPool, IsThreadSafe) {
   ChunkPool pool(20 * kMebi);
@@ -178,7 +197,7 @@ TEST(ChunkPool, IsThreadSafe) {
         pool.Prepare();
         char* chunk = pool.Take();
         if (chunk == nullptr) {
-          chunk = ChunkPool::Map();
+          chunk = ChunkPool::Map(ChunkPool::Pages::kHuge);
         }
         chunk[round] = 1;
         pool.BeginMemtable();

@@ -46,7 +46,7 @@ void ChunkPool::Prepare() {
                               memtable_bytes_.load(std::memory_order_relaxed)) {
     return;
   }
-  char* const chunk = Map();
+  char* const chunk = Map(Pages::kHuge);
   // By stores, not by MADV_POPULATE_WRITE: that holds up every other thread that maps memory until
   // the kernel has made up a huge page.
   for (std::size_t at = 0; at < kChunkBytes; at += kPageBytes) {
@@ -71,7 +71,7 @@ void ChunkPool::Keep(char* chunk) {
 }
 
 // Maps twice as much and gives back what lies outside the aligned half.
-char* ChunkPool::Map() {
+char* ChunkPool::Map(Pages pages) {
   void* const place =
       mmap(nullptr, 2 * kChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   FIRN_CHECK(place != MAP_FAILED, "out of memory", kChunkBytes);
@@ -82,7 +82,7 @@ char* ChunkPool::Map() {
   }
   munmap(chunk + kChunkBytes, kChunkBytes - skipped);
   // Advice only: where huge pages are off, the chunk works with small ones.
-  madvise(chunk, kChunkBytes, MADV_HUGEPAGE);
+  madvise(chunk, kChunkBytes, pages == Pages::kHuge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   return chunk;
 }
 

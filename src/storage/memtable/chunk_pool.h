@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "base/mutex.h"
@@ -47,8 +48,10 @@ class ChunkPool {
 
   std::size_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
 
-  // A fresh one, of a huge page where there are any. Aborts when the system has none left.
-  static char* Map();
+  enum class Pages : std::uint8_t { kHuge, kSmall };
+  // A fresh one, its memory not there yet: the first store to a page waits for the page. Aborts
+  // when the system has none left.
+  static char* Map(Pages pages);
   static void Unmap(char* chunk);
 
  private:
