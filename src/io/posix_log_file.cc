@@ -15,9 +15,10 @@
 // writer goes over to that mapping. The mapping it leaves goes the other way, to be unmapped by the
 // next Prepare. Zeros are written there first, and then stored to: what a call writes in one piece
 // the kernel books, and then maps, in one piece, for a fifth of what it takes page by page. A page
-// made ready is dirty: a sync would write it as zeros and take its readiness, so a log that is
-// synced often is not prepared. MADV_POPULATE_WRITE takes as long as stores alone and keeps every
-// other thread from mapping anything meanwhile.
+// made ready is dirty: a sync would write it as zeros and take its readiness, and each sync of a
+// record there would write all of its 64 KiB, so a log that is synced often is not prepared.
+// MADV_POPULATE_WRITE takes as long as stores alone and keeps every other thread from mapping
+// anything meanwhile.
 //
 // Written zeros must meet no record. The writer claims bytes before it stores or writes to them,
 // and zeros are written behind what is claimed only; both under one mutex, so that a writer that
@@ -173,7 +174,8 @@ class MappedLogFile final : public LogFile {
     {
       MutexLock lock(mutex_);
       passed = std::move(passed_);
-      if (!IsNext(offset) || often_synced_ || ready_.is_mapped()) {
+      if (!IsNext(offset) || ready_.is_mapped() || often_synced_ ||
+          synced_since_slide_.load(std::memory_order_relaxed)) {
         return;
       }
     }
