@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Chunks are aligned to 2 MiB and ask for a huge page: a point read touches a node and a record at
-// random, and with small pages each also costs a walk of the page table.
+// random, and with small pages each also costs a walk of the page table. Those that a large record
+// asked for have small pages, and keep them when a later memtable takes them from the pool.
 #include "storage/memtable/chunk_pool.h"
 
 #include <sanitizer/asan_interface.h>

@@ -359,7 +359,9 @@ void Log::State::Prepare() {
   if (next >= capacity - capacity / 4) {
     pool_.MakeReady();
   }
-  if (next >= capacity) {
+  // The new file cannot know that the one before was synced in its last two parts.
+  const std::uint64_t synced = synced_.load(std::memory_order_acquire);
+  if (next >= capacity && synced + 2 * LogFile::kPartBytes <= current->start + next) {
     pool_.Prepare();
   }
 }

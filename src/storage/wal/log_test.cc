@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/wal/log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
 #include <thread>
 
+#include "base/page.h"
 #include "io/faulty_file_system.h"
 #include "io/posix_file_system.h"
 #include "io/temporary_directory.h"
@@ -294,6 +299,7 @@ TEST_P(PosixLogWays, AppendersSyncersAndReleasersDoNotDisturbEachOther) {
   std::atomic<std::uint64_t> live{1};
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
+  threads.reserve(5);
   for (int i = 0; i < 3; ++i) {
     threads.emplace_back([&] {
       while (!stop) {
@@ -336,6 +342,44 @@ TEST_P(PosixLogWays, WhatWasAppendedIsThereForAnotherOpeningAtOnce) {
     AppendOne(*log, n, PayloadOf(n)).value();
   }
   EXPECT_EQ(Replay(files_, directory_.path())->records, Expected(500));
+}
+
+// Pages of the file's first part that are in memory.
+std::size_t ResidentPages(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* const memory = ::mmap(nullptr, LogFile::kPartBytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  ::close(descriptor);
+  std::vector<unsigned char> pages(LogFile::kPartBytes / kPageBytes);
+  EXPECT_EQ(::mincore(memory, LogFile::kPartBytes, pages.data()), 0);
+  ::munmap(memory, LogFile::kPartBytes);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+// Each sync of a record would write a whole piece of what was made ready there.
+TEST(PreparedSegments, NoneIsPreparedBehindASyncedPart) {
+  for (const bool is_synced : {false, true}) {
+    const TemporaryDirectory directory;
+    const auto log = MakeLog({.files = *PosixFileSystem(),
+                              .directory = directory.path(),
+                              .way = WalAppend::kMapped,
+                              .segment_bytes = 4 * LogFile::kPartBytes})
+                         .value();
+    std::uint64_t records = 0;
+    auto fill = [&](std::uint64_t bytes) {
+      for (std::uint64_t done = 0; done < bytes; done += 1000) {
+        AppendOne(*log, ++records, std::string(1000, 'p')).value();
+      }
+    };
+    fill(LogFile::kPartBytes * 5 / 2);
+    if (is_synced) {
+      log->Sync().value();
+    }
+    fill(LogFile::kPartBytes);
+    log->Prepare();
+    const std::size_t resident = ResidentPages(directory / WalFileName({2}));
+    EXPECT_EQ(resident, is_synced ? 0 : LogFile::kPartBytes / kPageBytes);
+  }
 }
 
 // Prepares as an engine does, in another thread, each time the log says that it is worth it.
