@@ -29,6 +29,11 @@ set(FIRN_HEADERS_test ${FIRN_HEADERS_part} <gtest/gtest.h>)
 set(FIRN_HEADERS_rpc <grpcpp/grpcpp.h>
   <firn/v1/cluster.grpc.pb.h> <firn/v1/kv.grpc.pb.h> <firn/v1/storage.grpc.pb.h>)
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_UNITY_BUILD)
+  # A source that is joined to others is not the main file, and GCC takes it for a header.
+  target_compile_options(firn_build_flags INTERFACE -Wno-subobject-linkage)
+endif()
+
 add_library(firn_precompiled_flags INTERFACE)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
   # It forgets which headers are the system's, and warns of its own strings.

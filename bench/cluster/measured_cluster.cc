@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <thread>
 
 #include "base/propagate.h"
@@ -15,13 +14,6 @@
 #include "io/posix_descriptor.h"
 
 namespace firn::bench {
-namespace {
-
-Error Failed(const std::string& what) {
-  return {ErrorCode::kIo, what + ": " + std::generic_category().message(errno)};
-}
-
-}  // namespace
 
 Result<void> Await(const std::string& what, const std::function<Result<bool>()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + kClusterPatience;
@@ -64,7 +56,7 @@ Result<std::vector<std::string>> FreeAddresses(std::size_t count) {
     if (!socket.valid() ||
         ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 ||
         ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-      return Failed("a free port on loopback");
+      return posix::SystemError("find", "a free port on loopback", errno);
     }
     addresses.push_back("127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
     sockets.push_back(std::move(socket));
@@ -77,7 +69,7 @@ Result<void> MeasuredCluster::AddNode(std::string address, std::string peer_addr
             .address = std::move(address),
             .peer_address = std::move(peer_address)};
   if (::mkdir(node.directory.c_str(), 0755) != 0) {
-    return Failed(node.directory);
+    return posix::SystemError("make", node.directory, errno);
   }
   nodes_.push_back(std::move(node));
   return {};

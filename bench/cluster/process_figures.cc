@@ -12,7 +12,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-#include <system_error>
 #include <vector>
 
 #include "base/propagate.h"
@@ -22,16 +21,12 @@
 namespace firn::bench {
 namespace {
 
-Error Failed(const std::string& what) {
-  return {ErrorCode::kIo, what + ": " + std::generic_category().message(errno)};
-}
-
 Result<std::string> ReadAll(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) {
-    return Failed(path);
+    return posix::SystemError("read", path, errno);
   }
   return text.str();
 }
@@ -56,7 +51,7 @@ Result<Histogram> SyncRepeatedly(int file, int writes) {
     const auto begin = std::chrono::steady_clock::now();
     if (::pwrite(file, page.data(), kPage, static_cast<off_t>(kPage) * (i & 255)) != kPage ||
         ::fdatasync(file) != 0) {
-      return Failed("write and fdatasync");
+      return posix::SystemError("write and sync a page of", "the sync probe", errno);
     }
     if (i >= 0) {
       histogram.Add(std::chrono::steady_clock::now() - begin);
@@ -104,7 +99,7 @@ Result<SyncLatency> MeasureSync(const std::string& directory, int writes) {
   const std::vector<char> blank(std::size_t{1} << 20);
   if (!file.valid() || ::pwrite(file.get(), blank.data(), blank.size(), 0) < 0 ||
       ::fdatasync(file.get()) != 0) {
-    return Failed(path);
+    return posix::SystemError("make", path, errno);
   }
   const Result<Histogram> histogram = SyncRepeatedly(file.get(), writes);
   ::unlink(path.c_str());

@@ -17,10 +17,6 @@ namespace {
 
 constexpr const char* kAnyPort = "127.0.0.1:0";
 
-Error Failed(const std::string& what) {
-  return {ErrorCode::kIo, what + ": " + std::generic_category().message(errno)};
-}
-
 }  // namespace
 
 Result<void> DemoCluster::Start(Node& node, const std::string& join) {
@@ -44,7 +40,8 @@ Result<void> DemoCluster::AddNode() {
   const std::string join = nodes_.empty() ? "" : nodes_.front().address;
   Node node{.directory = directory_ + "/node" + std::to_string(nodes_.size() + 1)};
   if (::mkdir(node.directory.c_str(), 0755) != 0 && errno != EEXIST) {
-    return Failed(node.directory);
+    return Error{ErrorCode::kIo,
+                 "make " + node.directory + ": " + std::generic_category().message(errno)};
   }
   nodes_.push_back(std::move(node));
   return Start(nodes_.back(), join);

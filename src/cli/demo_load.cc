@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 constexpr const char* kPrefix = "demo/";
 constexpr const char* kPrefixEnd = "demo0";
 constexpr std::uint64_t kWritesPerCheck = 8;
-constexpr milliseconds kTimeout{60'000};
+constexpr milliseconds kPatience{60'000};
 constexpr milliseconds kAttemptTimeout{1'000};
 
 std::string KeyOf(std::size_t writer, std::uint64_t number) {
@@ -45,7 +45,7 @@ DemoLoad::DemoLoad(client::ClientOptions options, int writers)
 Result<std::unique_ptr<DemoLoad>> DemoLoad::Make(std::vector<std::string> endpoints, int writers) {
   client::ClientOptions options;
   options.endpoints = std::move(endpoints);
-  options.timeout = kTimeout;
+  options.timeout = kPatience;
   options.attempt_timeout = kAttemptTimeout;
   options.back_off.last = milliseconds(100);
   std::unique_ptr<DemoLoad> load(new DemoLoad(options, writers));

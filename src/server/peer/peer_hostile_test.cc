@@ -12,8 +12,6 @@
 namespace firn {
 namespace {
 
-constexpr NodeId kOne{1};
-constexpr NodeId kTwo{2};
 constexpr std::chrono::milliseconds kMoment{1};
 
 void Await(const std::function<bool()>& done) {

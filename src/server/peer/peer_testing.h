@@ -24,6 +24,10 @@
 
 namespace firn {
 
+inline constexpr NodeId kOne{1};
+inline constexpr NodeId kTwo{2};
+inline constexpr NodeId kThree{3};
+
 inline constexpr std::uint64_t kTestCluster = 0xC0FFEE;
 // Tests that send until something happens would otherwise take all memory if it never does.
 inline constexpr std::size_t kReceivedMax = 1'000'000;

@@ -15,9 +15,6 @@
 namespace firn {
 namespace {
 
-constexpr NodeId kOne{1};
-constexpr NodeId kTwo{2};
-
 class PeerTlsTest : public testing::Test {
  protected:
   PeerTlsTest() : authority_(MakeCertificateAuthority("cluster").value()) {

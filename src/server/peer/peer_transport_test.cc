@@ -14,10 +14,6 @@
 namespace firn {
 namespace {
 
-constexpr NodeId kOne{1};
-constexpr NodeId kTwo{2};
-constexpr NodeId kThree{3};
-
 TEST(PeerTransport, CarriesMessagesBothWays) {
   TestNode one(1);
   TestNode two(2);

@@ -12,8 +12,8 @@ namespace firn {
 namespace {
 
 constexpr std::string_view kNamePrefix = "MANIFEST-";
-constexpr std::string_view kMagic = "FIRNMANI";
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::string_view kManifestMagic = "FIRNMANI";
+constexpr std::uint32_t kManifestVersion = 1;
 constexpr std::size_t kHeaderBytes = 8 + 4 + 4 + 8 + 4;
 constexpr std::size_t kFrameHeaderBytes = 4 + 4;
 
@@ -28,19 +28,20 @@ std::uint32_t FrameChecksum(ManifestNumber number, std::uint64_t offset,
 
 Result<void> CheckHeader(Decoder& in, std::string_view bytes, ManifestNumber number) {
   const std::string name = ManifestFileName(number);
-  const std::string_view magic = in.Bytes(kMagic.size());
+  const std::string_view magic = in.Bytes(kManifestMagic.size());
   const auto version = in.Little<std::uint32_t>();
   const auto features = in.Little<std::uint32_t>();
   const auto stored_number = in.Little<std::uint64_t>();
   const auto checksum = in.Little<std::uint32_t>();
-  if (!in.ok() || magic != kMagic || checksum != Crc32c(bytes.substr(0, kHeaderBytes - 4))) {
+  if (!in.ok() || magic != kManifestMagic ||
+      checksum != Crc32c(bytes.substr(0, kHeaderBytes - 4))) {
     return Error{ErrorCode::kCorruption, name + " @0: bad header"};
   }
-  if (version != kFormatVersion || features != 0) {
-    return Error{ErrorCode::kUnsupported, name + ": format version " + std::to_string(version) +
-                                              " with features " + std::to_string(features) +
-                                              ", this program reads version " +
-                                              std::to_string(kFormatVersion) + " without features"};
+  if (version != kManifestVersion || features != 0) {
+    return Error{ErrorCode::kUnsupported,
+                 name + ": format version " + std::to_string(version) + " with features " +
+                     std::to_string(features) + ", this program reads version " +
+                     std::to_string(kManifestVersion) + " without features"};
   }
   if (stored_number != number.value) {
     return Error{ErrorCode::kCorruption,
@@ -82,8 +83,8 @@ std::optional<ManifestNumber> ParseManifestName(std::string_view file_name) {
 }
 
 std::string EncodeManifestHeader(ManifestNumber number) {
-  std::string out(kMagic);
-  PutLittle(out, kFormatVersion);
+  std::string out(kManifestMagic);
+  PutLittle(out, kManifestVersion);
   PutLittle(out, std::uint32_t{0});  // Feature bits.
   PutLittle(out, number.value);
   PutLittle(out, Crc32c(out));

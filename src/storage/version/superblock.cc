@@ -10,8 +10,8 @@
 namespace firn {
 namespace {
 
-constexpr std::string_view kMagic = "FIRNSUPR";
-constexpr std::uint32_t kFormatVersion = 1;
+constexpr std::string_view kSuperSlotMagic = "FIRNSUPR";
+constexpr std::uint32_t kSuperSlotVersion = 1;
 constexpr std::size_t kFieldBytes = 8 + 4 + 4 + 8 + 8 + 8;
 
 // The index is part of the checksum: a slot copied over the other one is not valid.
@@ -22,8 +22,8 @@ std::uint32_t Checksum(std::string_view fields, std::size_t slot_index) {
 }  // namespace
 
 std::string Encode(const SuperSlot& slot, std::size_t slot_index) {
-  std::string out(kMagic);
-  PutLittle(out, kFormatVersion);
+  std::string out(kSuperSlotMagic);
+  PutLittle(out, kSuperSlotVersion);
   PutLittle(out, std::uint32_t{0});  // Feature bits.
   PutLittle(out, slot.generation);
   PutLittle(out, slot.durable.manifest.value);
@@ -35,7 +35,7 @@ std::string Encode(const SuperSlot& slot, std::size_t slot_index) {
 
 Result<std::optional<SuperSlot>> DecodeSuperSlot(std::string_view bytes, std::size_t slot_index) {
   Decoder in(bytes);
-  const std::string_view magic = in.Bytes(kMagic.size());
+  const std::string_view magic = in.Bytes(kSuperSlotMagic.size());
   const auto version = in.Little<std::uint32_t>();
   const auto features = in.Little<std::uint32_t>();
   SuperSlot slot;
@@ -43,15 +43,15 @@ Result<std::optional<SuperSlot>> DecodeSuperSlot(std::string_view bytes, std::si
   slot.durable.manifest = {in.Little<std::uint64_t>()};
   slot.durable.edit = in.Little<std::uint64_t>();
   const auto checksum = in.Little<std::uint32_t>();
-  if (!in.ok() || magic != kMagic ||
+  if (!in.ok() || magic != kSuperSlotMagic ||
       checksum != Checksum(bytes.substr(0, kFieldBytes), slot_index)) {
     return std::optional<SuperSlot>();
   }
-  if (version != kFormatVersion || features != 0) {
-    return Error{ErrorCode::kUnsupported, "SUPER: format version " + std::to_string(version) +
-                                              " with features " + std::to_string(features) +
-                                              ", this program reads version " +
-                                              std::to_string(kFormatVersion) + " without features"};
+  if (version != kSuperSlotVersion || features != 0) {
+    return Error{ErrorCode::kUnsupported,
+                 "SUPER: format version " + std::to_string(version) + " with features " +
+                     std::to_string(features) + ", this program reads version " +
+                     std::to_string(kSuperSlotVersion) + " without features"};
   }
   return std::optional(slot);
 }
