@@ -2,11 +2,14 @@
 #include "storage/engine/open.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "base/propagate.h"
 #include "storage/engine/options_check.h"
 #include "storage/engine/registry.h"
+#include "storage/memtable/insertion.h"
 #include "storage/wal/operations.h"
 
 namespace firn {
@@ -146,12 +149,14 @@ class Opener {
   // Replay never flushes: full memtables are frozen and left to the background.
   Result<void> ReplayIntoMemtables() {
     active_ = parts_.NewMemtable();
+    insertions_.emplace(*active_);
     last_sequence_ = parts_.catalog->last_sequence();
     FIRN_TRY_ASSIGN(replay_,
                     ReplayLog(files(), parts_.directory, {.min_live = parts_.catalog->min_wal()},
                               [this](const LogRecord& record) {
                                 return Replay(record.first, record.payload);
                               }));
+    DrainReplayed();
     FIRN_TRY(parts_.catalog->RequireDurable(replay_.durable_manifest));
     first_new_segment_ = std::max(replay_.largest_segment, parts_.catalog->min_wal()).Next();
     const bool has_unflushed = !active_->empty() || !frozen_.empty();
@@ -163,22 +168,53 @@ class Opener {
     return {};
   }
 
+  static constexpr std::size_t kReplayedBytes = std::size_t{64} << 10;
+
   Result<void> Replay(SequenceNumber first, std::string_view operations) {
     if (active_->memory_bytes() >= parts_.memtable_bytes && !active_->empty()) {
+      DrainReplayed();
       Freeze();
+      insertions_.emplace(*active_);
+    }
+    const bool is_kept = operations.size() <= kReplayedBytes;
+    if (is_kept) {
+      operations = KeepReplayed(operations);
     }
     SequenceNumber next = first;
-    return VisitOperations(
-        operations, [this, &next](const BatchOperation& operation) -> Result<void> {
+    FIRN_TRY(
+        VisitOperations(operations, [this, &next](const BatchOperation& operation) -> Result<void> {
           // What tables hold already is met again when a crash came between a flush and the release
           // of its log segment.
           if (next > last_sequence_) {
-            active_->Insert(next, operation.kind, operation.key, operation.value);
+            insertions_->Add({.key = operation.key,
+                              .sequence = next,
+                              .kind = operation.kind,
+                              .value = operation.value});
             last_sequence_ = next;
           }
           next = next.Next();
           return {};
-        });
+        }));
+    if (!is_kept) {
+      DrainReplayed();
+    }
+    return {};
+  }
+
+  // A copy of a record that holds until what comes of it is inserted, as a record itself does not.
+  std::string_view KeepReplayed(std::string_view operations) {
+    if (replayed_.size() + operations.size() > kReplayedBytes) {
+      DrainReplayed();
+    }
+    replayed_.reserve(kReplayedBytes);
+    const std::size_t begin = replayed_.size();
+    replayed_.append(operations);
+    return std::string_view(replayed_).substr(begin);
+  }
+
+  void DrainReplayed() {
+    insertions_->Drain();
+    replayed_.clear();
   }
 
   // Every opening begins a segment, and one that nothing fills would stay for ever. So those that
@@ -287,6 +323,8 @@ class Opener {
   ReplayReport replay_;
   WalNumber first_new_segment_;
   std::shared_ptr<Memtable> active_;
+  std::optional<InsertionQueue> insertions_;  // Into active_.
+  std::string replayed_;                      // What those that wait refer to.
   std::vector<FrozenMemtable> frozen_;
   SequenceNumber last_sequence_;
   std::uint64_t next_ticket_ = 1;

@@ -82,10 +82,10 @@ std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t f
       return end;
     }
   }
-  for (std::size_t i = first; i < end; ++i) {
-    if (group[i]->operations.empty()) {
-      active_->Expect(group[i]->key);  // It comes while the log is written.
-    }
+  expected_.clear();
+  for (std::size_t i = first; i < end; ++i) {  // Their memory comes while the log is written.
+    expected_.push_back(group[i]->operations.empty() ? active_->Expect(group[i]->key)
+                                                     : InsertionPoint{});
   }
   if (log_ != nullptr) {
     if (Result<void> appended = Append(group, first, end); !appended) {
@@ -96,7 +96,7 @@ std::size_t WritePath::CommitSome(const CommitQueue::Group& group, std::size_t f
     appended_.fetch_add(1, std::memory_order_release);
   }
   for (std::size_t i = first; i < end; ++i) {
-    Insert(*group[i]);
+    Insert(*group[i], expected_[i - first]);
   }
   parts_.visible_sequence.store(last_sequence_, std::memory_order_release);
   active_is_full_.store(ActiveIsFull(), std::memory_order_relaxed);
@@ -125,7 +125,8 @@ Result<void> WritePath::Append(const CommitQueue::Group& group, std::size_t firs
   return log_->Append(SequenceNumber{last_sequence_ + 1}, append_parts_);
 }
 
-void WritePath::Insert(const CommitRequest& request) {
+// What was expected is of the request's only key, if it has one alone.
+void WritePath::Insert(const CommitRequest& request, const InsertionPoint& expected) {
   if (request.applied_index) {
     applied_.index = std::max(applied_.index, *request.applied_index);
   }
@@ -138,15 +139,23 @@ void WritePath::Insert(const CommitRequest& request) {
   AddAlone(parts_.write_counters.writes, 1);
   AddAlone(parts_.write_counters.user_bytes, request.user_bytes());
   if (request.operations.empty()) {
-    active_->Insert(SequenceNumber{++last_sequence_}, request.kind, request.key, request.value);
+    active_->Insert({.key = request.key,
+                     .sequence = SequenceNumber{++last_sequence_},
+                     .kind = request.kind,
+                     .value = request.value},
+                    expected);
     return;
   }
+  InsertionQueue insertions(*active_);
   const Result<void> decoded =
-      VisitOperations(request.operations, [this](const BatchOperation& operation) -> Result<void> {
-        active_->Insert(SequenceNumber{++last_sequence_}, operation.kind, operation.key,
-                        operation.value);
+      VisitOperations(request.operations, [&](const BatchOperation& operation) -> Result<void> {
+        insertions.Add({.key = operation.key,
+                        .sequence = SequenceNumber{++last_sequence_},
+                        .kind = operation.kind,
+                        .value = operation.value});
         return {};
       });
+  insertions.Drain();
   FIRN_CHECK(decoded.has_value());  // It was checked before it was let in.
 }
 

@@ -16,6 +16,7 @@
 #include "storage/engine/commit_queue.h"
 #include "storage/engine/flusher.h"
 #include "storage/engine/parts.h"
+#include "storage/memtable/insertion.h"
 #include "storage/wal/log.h"
 
 namespace firn {
@@ -66,7 +67,7 @@ class WritePath {
   void CommitGroup(const CommitQueue::Group& group);
   std::size_t CommitSome(const CommitQueue::Group& group, std::size_t first);
   Result<void> Append(const CommitQueue::Group& group, std::size_t first, std::size_t end);
-  void Insert(const CommitRequest& request);
+  void Insert(const CommitRequest& request, const InsertionPoint& expected);
   Result<std::uint64_t> SwitchMemtable();
   bool ActiveIsFull() const;
   bool MayFreeze() const;  // Or too many memtables wait to be flushed.
@@ -90,6 +91,7 @@ class WritePath {
   bool closed_ = false;
   std::vector<std::string_view> append_parts_;
   std::vector<char> append_heads_;
+  std::vector<InsertionPoint> expected_;
 
   // Read by writers before they commit.
   std::atomic<bool> active_is_full_{false};

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "storage/memtable/insertion.h"
 #include "storage/memtable/tree.h"
 
 namespace firn {
@@ -18,10 +19,13 @@ Memtable::~Memtable() = default;
 
 void Memtable::Insert(SequenceNumber sequence, Kind kind, std::string_view key,
                       std::string_view value) {
-  tree_->Insert({.key = key, .sequence = sequence, .kind = kind, .value = value});
+  Insert({.key = key, .sequence = sequence, .kind = kind, .value = value}, Expect(key));
 }
 
-void Memtable::Expect(std::string_view key) const { tree_->Expect(key); }
+InsertionPoint Memtable::Expect(std::string_view key) const { return tree_->Expect(key); }
+void Memtable::Insert(const Entry& entry, const InsertionPoint& expected) {
+  tree_->Insert(entry, expected);
+}
 Found Memtable::Find(const Lookup& lookup) const { return tree_->Find(lookup); }
 void Memtable::Prefetch(const Lookup& lookup) const { tree_->Prefetch(lookup); }
 std::size_t Memtable::memory_bytes() const { return sizeof(MemtableTree) + tree_->memory_bytes(); }

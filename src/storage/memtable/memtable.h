@@ -18,6 +18,7 @@ namespace firn {
 
 class ChunkPool;
 class MemtableTree;
+struct InsertionPoint;
 struct KeyRecord;
 
 class Memtable {
@@ -34,8 +35,10 @@ class Memtable {
   // sequences that were not published to it.
   void Insert(SequenceNumber sequence, Kind kind, std::string_view key, std::string_view value);
 
-  // Asks for the memory that inserting the key will change first.
-  void Expect(std::string_view key) const;
+  // The same in two steps, with time between them for the memory to come (insertion.h). By the
+  // inserting thread.
+  InsertionPoint Expect(std::string_view key) const;
+  void Insert(const Entry& entry, const InsertionPoint& expected);
 
   // The newest version at or below the lookup's sequence. The value holds while the memtable lives.
   Found Find(const Lookup& lookup) const;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "storage/memtable/insertion.h"
 #include "storage/memtable/key_shapes.h"
 
 namespace firn {
@@ -46,12 +47,16 @@ class Pair {
  public:
   explicit Pair(std::uint64_t seed) : random(seed) {}
 
-  void Insert(const std::string& key) { Write(key, random.OneIn(5) ? Kind::kDelete : Kind::kPut); }
-  void Write(const std::string& key, Kind kind) {
+  void Insert(const std::string& key) { Insert(key, memtable.Expect(key)); }
+  void Insert(const std::string& key, const InsertionPoint& expected) {
+    Write(key, random.OneIn(5) ? Kind::kDelete : Kind::kPut, expected);
+  }
+  void Write(const std::string& key, Kind kind) { Write(key, kind, memtable.Expect(key)); }
+  void Write(const std::string& key, Kind kind, const InsertionPoint& expected) {
     const std::string value =
         kind == Kind::kDelete ? "" : RandomBytes(random, random.Below(random.OneIn(9) ? 300 : 20));
     sequence += 1 + random.Below(3);
-    memtable.Insert({sequence}, kind, key, value);
+    memtable.Insert({.key = key, .sequence = {sequence}, .kind = kind, .value = value}, expected);
     model[key][sequence] = {kind, value};
     ++entries;
     bytes += key.size() + value.size();
@@ -283,6 +288,53 @@ TEST_P(MemtableModel, AnswersAsAnOrderedMapWould) {
   ASSERT_NO_FATAL_FAILURE(ScanThrough(pair));
   EXPECT_EQ(pair.memtable.entry_count(), pair.entries);
   EXPECT_EQ(pair.memtable.data_bytes(), pair.bytes);
+}
+
+// Keys come between, and leaves are split, after a point was found and before it is used.
+TEST_P(MemtableModel, InsertsWhatWasExpectedLongBefore) {
+  const KeyShape shape = GetParam();
+  Pair pair(70 + static_cast<std::uint64_t>(shape));
+  const int rounds = shape == KeyShape::kLong ? 10 : 60;
+  for (int round = 0; round < rounds; ++round) {
+    std::vector<std::string> keys(1 + pair.random.Below(round % 2 == 0 ? 8 : 300));
+    std::vector<InsertionPoint> expected;
+    for (std::string& key : keys) {
+      key = pair.SomeKey(shape);
+      expected.push_back(pair.memtable.Expect(key));
+    }
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      pair.Insert(keys[i], expected[i]);
+    }
+    pair.memtable.CheckInvariants();
+    for (const std::string& key : keys) {
+      ASSERT_NO_FATAL_FAILURE(pair.ExpectFinds(key, pair.sequence));
+    }
+  }
+  ASSERT_NO_FATAL_FAILURE(ScanThrough(pair));
+}
+
+TEST_P(MemtableModel, HoldsWhatAQueueInsertedWhenItIsDrained) {
+  const KeyShape shape = GetParam();
+  Random random(700 + static_cast<std::uint64_t>(shape));
+  Memtable memtable;
+  InsertionQueue queue(memtable);
+  std::map<std::string, std::uint64_t> newest;
+  std::uint64_t sequence = 0;
+  for (std::uint64_t round = 0; round < 20; ++round) {
+    for (std::uint64_t count = random.Below(40); count > 0; --count) {
+      const auto key = newest.emplace(MakeKey(shape, random.Below(300), random), 0).first;
+      key->second = ++sequence;
+      queue.Add({.key = key->first, .sequence = {sequence}, .kind = Kind::kPut, .value = "v"});
+    }
+    queue.Drain();
+    EXPECT_EQ(memtable.entry_count(), sequence);
+    memtable.CheckInvariants();
+    for (const auto& [key, written] : newest) {
+      const Found found = memtable.Find(Lookup(key, {sequence}));
+      ASSERT_TRUE(found.has_value());
+      EXPECT_EQ(found->sequence.value, written);
+    }
+  }
 }
 
 TEST(Memtable, IsEmptyAndSmallAtFirst) {

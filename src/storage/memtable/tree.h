@@ -18,6 +18,7 @@
 
 #include "storage/entry.h"
 #include "storage/memtable/arena.h"
+#include "storage/memtable/insertion.h"
 #include "storage/memtable/key_filter.h"
 #include "storage/memtable/leaf_view.h"
 #include "storage/memtable/node.h"
@@ -32,8 +33,8 @@ class MemtableTree {
   MemtableTree& operator=(const MemtableTree&) = delete;
 
   // The contracts are those of Memtable.
-  void Insert(const Entry& entry);
-  void Expect(std::string_view key) const;
+  InsertionPoint Expect(std::string_view key) const;
+  void Insert(const Entry& entry, const InsertionPoint& expected);
   Found Find(const Lookup& lookup) const;
   void Prefetch(const Lookup& lookup) const { filter_.Prefetch(lookup.hash); }
   std::size_t memory_bytes() const {
@@ -76,9 +77,9 @@ class MemtableTree {
     std::uint32_t version;
   };
   struct Path {
-    std::array<ArenaRef, kLevelsMax> nodes;  // From the root to the leaf.
+    std::array<ArenaRef, kLevelsMax> nodes;  // From the root to the leaf; or the leaf alone.
     std::array<unsigned, kLevelsMax> slots;  // Which child was taken; of the leaf: where to insert.
-    unsigned depth;                          // Of the leaf; the root has 0.
+    unsigned depth;                          // Of the leaf; the first has 0.
   };
   // Which bytes the heads of a node leave out, and the guard (node.h).
   struct Prefix {
@@ -105,7 +106,10 @@ class MemtableTree {
 
   // Writing. Only the inserting thread.
   bool TryAppend(const Entry& entry);
+  bool IsAboveAll(std::string_view key) const;
+  bool SearchForInsert(std::string_view key, const InsertionPoint& expected, Path& path) const;
   bool DescendForInsert(std::string_view key, Path& path) const;
+  unsigned ChildSlot(const Node& inner, std::string_view key) const;
   void InsertKey(const Entry& entry, Path& path);
   void AppendToLeaf(Node& leaf, ArenaRef key);
   static void NoteKind(Node& leaf, unsigned slot, const Entry& entry);
@@ -147,6 +151,7 @@ class MemtableTree {
   // The inserting thread's own.
   SequenceNumber last_sequence_{0};
   const KeyRecord* largest_ = nullptr;
+  std::uint64_t splits_ = 0;  // So many times a node's range became smaller.
 };
 
 }  // namespace firn

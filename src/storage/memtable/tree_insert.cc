@@ -20,17 +20,31 @@ MemtableTree::MemtableTree(ChunkPool* pool, std::size_t bytes_expected)
   root_.store(first_leaf_, std::memory_order_release);
 }
 
-void MemtableTree::Insert(const Entry& entry) {
+// Does not look into the leaf: that would be waiting for it.
+InsertionPoint MemtableTree::Expect(std::string_view key) const {
+  InsertionPoint point = {.hash = Hash64(key), .splits = splits_};
+  filter_.PrefetchToAdd(point.hash);
+  if (IsAboveAll(key)) {
+    return point;
+  }
+  point.leaf = root_.load(std::memory_order_relaxed);
+  for (unsigned level = NodeAt(point.leaf)->level; level > 0; --level) {
+    const auto& inner = *static_cast<const InnerNode*>(NodeAt(point.leaf));
+    point.leaf = inner.children[ChildSlot(inner, key)].load(std::memory_order_relaxed);
+    PrefetchNode(NodeAt(point.leaf));
+  }
+  return point;
+}
+
+void MemtableTree::Insert(const Entry& entry, const InsertionPoint& expected) {
   FIRN_CHECK(entry.sequence > last_sequence_ && entry.sequence <= kSequenceMax, entry.sequence,
              last_sequence_);
   FIRN_CHECK(!entry.key.empty() && entry.key.size() <= kKeyBytesMax, entry.key.size());
   FIRN_CHECK(entry.value.size() <= kValueBytesMax, entry.value.size());
   last_sequence_ = entry.sequence;
-  const std::uint64_t hash = Hash64(entry.key);
-  filter_.PrefetchToAdd(hash);
   if (!TryAppend(entry)) {
     Path path;
-    if (DescendForInsert(entry.key, path)) {
+    if (SearchForInsert(entry.key, expected, path)) {
       Node& leaf = MutableNode(path.nodes[path.depth]);
       const unsigned slot = path.slots[path.depth];
       const ArenaRef ref = leaf.keys[slot].load(std::memory_order_relaxed);
@@ -40,11 +54,9 @@ void MemtableTree::Insert(const Entry& entry) {
       InsertKey(entry, path);
     }
   }
-  filter_.Add(hash);
+  filter_.Add(expected.hash);
   Count(entry);
 }
-
-void MemtableTree::Expect(std::string_view key) const { filter_.PrefetchToAdd(Hash64(key)); }
 
 // Counted when it can be found: a reader of the count never knows of more than it can reach.
 void MemtableTree::Count(const Entry& entry) {
@@ -67,9 +79,13 @@ void MemtableTree::NoteKind(Node& leaf, unsigned slot, const Entry& entry) {
   }
 }
 
+bool MemtableTree::IsAboveAll(std::string_view key) const {
+  return largest_ != nullptr && key > largest_->key();
+}
+
 // A key above all others goes to the end of the last leaf, if there is room and its prefix fits.
 bool MemtableTree::TryAppend(const Entry& entry) {
-  if (largest_ == nullptr || entry.key <= largest_->key()) {
+  if (!IsAboveAll(entry.key)) {
     return false;
   }
   Node& leaf = MutableNode(last_leaf_.load(std::memory_order_relaxed));
@@ -84,19 +100,39 @@ bool MemtableTree::TryAppend(const Entry& entry) {
   return true;
 }
 
-// Returns whether `key` is there. The path leads to its place in either case.
+unsigned MemtableTree::ChildSlot(const Node& inner, std::string_view key) const {
+  const Slot slot = *Search(inner, inner.version.load(std::memory_order_relaxed), key);
+  return slot.exact != nullptr ? slot.index : slot.index - 1;
+}
+
+// Returns whether `key` is there. The path leads to its place in either case, but has the leaf
+// alone if that was expected.
+bool MemtableTree::SearchForInsert(std::string_view key, const InsertionPoint& expected,
+                                   Path& path) const {
+  if (expected.leaf == kNoRef || expected.splits != splits_) {
+    return DescendForInsert(key, path);
+  }
+  const Node& leaf = *NodeAt(expected.leaf);
+  const Slot slot = *Search(leaf, leaf.version.load(std::memory_order_relaxed), key);
+  path.depth = 0;
+  path.nodes[0] = expected.leaf;
+  path.slots[0] = slot.index;
+  return slot.exact != nullptr;
+}
+
+// The same, with the whole path.
 bool MemtableTree::DescendForInsert(std::string_view key, Path& path) const {
   ArenaRef ref = root_.load(std::memory_order_relaxed);
   for (path.depth = 0;; ++path.depth) {
     FIRN_CHECK(path.depth < kLevelsMax);
     const Node* const node = NodeAt(ref);
-    const Slot slot = *Search(*node, node->version.load(std::memory_order_relaxed), key);
     path.nodes[path.depth] = ref;
     if (node->level == 0) {
+      const Slot slot = *Search(*node, node->version.load(std::memory_order_relaxed), key);
       path.slots[path.depth] = slot.index;
       return slot.exact != nullptr;
     }
-    const unsigned index = slot.exact != nullptr ? slot.index : slot.index - 1;
+    const unsigned index = ChildSlot(*node, key);
     path.slots[path.depth] = index;
     ref = static_cast<const InnerNode*>(node)->children[index].load(std::memory_order_relaxed);
     PrefetchNode(NodeAt(ref));
@@ -104,9 +140,11 @@ bool MemtableTree::DescendForInsert(std::string_view key, Path& path) const {
 }
 
 // Full nodes are split one at a time, from the highest that must be down to the leaf, with a new
-// descent after each: rare, and simpler than keeping the path right.
+// descent after each, and one before, since the path may be the leaf alone: rare, and simpler than
+// keeping the path right.
 void MemtableTree::InsertKey(const Entry& entry, Path& path) {
   while (NodeAt(path.nodes[path.depth])->count.load(std::memory_order_relaxed) == kSlots) {
+    DescendForInsert(entry.key, path);
     MakeRoom(path);
     DescendForInsert(entry.key, path);
   }

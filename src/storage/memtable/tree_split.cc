@@ -124,6 +124,7 @@ void MemtableTree::MakeRoom(const Path& path) {
 }
 
 void MemtableTree::Split(const Path& path, unsigned depth) {
+  ++splits_;
   const ArenaRef left_ref = path.nodes[depth];
   Node& left = MutableNode(left_ref);
   const bool is_leaf = left.level == 0;
