@@ -14,7 +14,7 @@
 namespace firn::bench {
 namespace {
 
-constexpr double kMebibyte = 1 << 20;
+constexpr double kBytesInMebibyte = 1 << 20;
 constexpr std::uint64_t kSectorBytes = 512;
 constexpr double kMicro = 1e6;
 
@@ -70,9 +70,9 @@ Figures Meter::Take(const Work& work) const {
   Figures figures = {
       {"operations", operations},
       {"seconds", seconds},
-      {"written_mib", written / kMebibyte},
-      {"rss_mib", now.resident_bytes / kMebibyte},
-      {"rss_peak_mib", now.resident_peak_bytes / kMebibyte},
+      {"written_mib", written / kBytesInMebibyte},
+      {"rss_mib", now.resident_bytes / kBytesInMebibyte},
+      {"rss_peak_mib", now.resident_peak_bytes / kBytesInMebibyte},
   };
   if (work.operations > 0) {
     figures["ops_per_second"] = operations / seconds;
