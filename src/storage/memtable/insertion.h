@@ -46,7 +46,7 @@ class InsertionQueue {
   }
 
  private:
-  static constexpr std::size_t kDepth = 8;  // Leaves of 13 lines: more do not come at once.
+  static constexpr std::size_t kDepth = 8;  // 104 lines: more than a processor awaits at once.
   struct Waiting {
     Entry entry;
     InsertionPoint point;

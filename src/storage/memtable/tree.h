@@ -2,7 +2,7 @@
 //
 // The B+-tree behind the memtable: one thread inserts, any number reads without locks. Nodes hold
 // key heads (node.h), leaves refer to key records (record.h), nothing moves or is freed while the
-// tree lives. docs/invariants.md, I-M1 to I-M16, has the rules.
+// tree lives. docs/invariants.md, I-M1 to I-M17, has the rules.
 //
 // A reader descends by optimistic coupling: it takes the child's version before it believes the
 // parent's, so the leaf it reaches covered the key at that version. Ascending insertion takes a
