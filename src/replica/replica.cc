@@ -151,7 +151,15 @@ void Replica::ReadStale(std::uint64_t age_ms_max, const std::function<void(Fate)
 
 void Replica::ChangeMembership(const MembershipRequest& request,
                                const std::function<void(const MembershipReply&)>& reply) {
-  if (!Enqueue([request, reply](Driver& driver) { driver.ChangeMembership(request, reply); })) {
+  const auto published = [this, reply](const MembershipReply& given) {
+    if (given.fate == Fate::kDone) {
+      is_members_due_ = true;
+      Publish(std::nullopt);
+    }
+    reply(given);
+  };
+  if (!Enqueue(
+          [request, published](Driver& driver) { driver.ChangeMembership(request, published); })) {
     reply({.fate = Fate::kStopped, .node = request.node, .reason = {}});
   }
 }
@@ -187,7 +195,8 @@ ReplicaStatus Replica::Status() const {
   return status_;
 }
 
-// Who the members are is copied only now and then: it hardly ever changes.
+// Who the members are is copied only now and then, since it hardly ever changes: with a tick, and
+// before a change of them is answered.
 void Replica::Publish(std::optional<Error> failure) {
   const ReplicaState& state = driver_->replica_state();
   MutexLock lock(mutex_);

@@ -71,7 +71,7 @@ class Replica {
   void Read(const std::function<void(Fate)>& reply);
   // kDone: the store is known to be no older than so many milliseconds; 0: any age will do.
   void ReadStale(std::uint64_t age_ms_max, const std::function<void(Fate)>& reply);
-  // The leader's alone. The reply comes when the change is applied.
+  // The leader's alone. The reply comes when the change is applied and shows in the status.
   void ChangeMembership(const MembershipRequest& request,
                         const std::function<void(const MembershipReply&)>& reply);
   // To node 0: the voter that is furthest. Whether it has happened shows in the status.

@@ -237,6 +237,20 @@ TEST_F(ReplicaTest, WhoAsksWhileItStopsIsAnswered) {
   EXPECT_EQ(answered.load(), 400);
 }
 
+TEST_F(ReplicaTest, AChangeOfMembersShowsWhenItIsAnswered) {
+  Create({1}, {.voters = {{1}}, .learners = {}});
+  Replica& replica = Start({1});
+  PutSomewhere("a", "1");
+  std::promise<std::size_t> members;
+  MembershipRequest add{.node = {2}, .member = {}};
+  add.member = {.directory = "new", .peer_address = "a:1", .client_address = "a:2"};
+  replica.ChangeMembership(add, [&](const MembershipReply& reply) {
+    EXPECT_EQ(reply.fate, Fate::kDone);
+    members.set_value(replica.Status().members.size());
+  });
+  EXPECT_EQ(members.get_future().get(), 2U);
+}
+
 TEST_F(ReplicaTest, ADirectoryIsMadeOnceAndOpenedOnce) {
   const Membership membership{.voters = {{1}}, .learners = {}};
   EXPECT_EQ(Replica::Start(SetupOf({1})).error().code, ErrorCode::kNotFound);
