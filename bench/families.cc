@@ -5,6 +5,7 @@ namespace firn::bench {
 
 const std::vector<Family>& Families() {
   static const std::vector<Family> families = {
+      {.name = "sync", .what = "LevelDB's fillsync", .workloads = SyncWorkloads(), .turns = 5},
       {.name = "classic", .what = "LevelDB's rows", .workloads = ClassicWorkloads()},
       {.name = "rocksdb", .what = "RocksDB's rows", .workloads = RocksWorkloads()},
       {.name = "ycsb",

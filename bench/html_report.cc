@@ -79,7 +79,7 @@ std::string Tables(const Report& report) {
     if (row.Section() != section) {
       html += section.empty() ? "" : "</table>\n";
       section = row.Section();
-      html += "<h2>" + Escaped(section) +
+      html += "<h2>" + Escaped(report.Title(row)) +
               "</h2>\n<table><tr><th>row</th><th>engine</th><th>unit</th><th>median</th>"
               "<th>spread</th><th>ratio</th>";
       for (const char* figure : kFigures) {

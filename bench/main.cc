@@ -55,6 +55,15 @@ int Conduct(BenchOptions options, const std::vector<std::string>& arguments) {
                stderr);
   }
   Report report(options);
+  for (const std::string& path : options.add) {
+    const Result<std::vector<Measured>> runs = ReadRuns(path, options);
+    if (!runs) {
+      return Complain(runs.error(), kUsage);
+    }
+    for (const Measured& one : *runs) {
+      report.Add(one);
+    }
+  }
   const bool is_complete = Conductor(options, arguments, report).RunAll(directory.path());
   if (::isatty(STDERR_FILENO) == 1) {
     std::fputs("\r\033[K", stderr);

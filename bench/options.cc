@@ -21,6 +21,8 @@ constexpr const char* kFooter = R"(Examples:
   firn bench --set 5000000x16+100,10000000x20+400 --threads 1,2 --json all.json --html all.html
   firn bench --family daily --minutes 10 --repeats 1 --html sustained.html
   firn bench --larger-than-memory           10 GB in 2 GB of memory; as root, for the cgroup
+  firn bench --family sync --threads 2 --add monday.json --json all.json
+                                            five more repeats to those of Monday
   firn bench --growth --html growth.html    1, 10 and 50 million entries
   firn bench cluster --help                 clusters, beside etcd
 
@@ -135,7 +137,7 @@ void AddRowOptions(CLI::App& app, BenchOptions& options, RawOptions& raw) {
   app.add_flag("--short", options.is_short, "One repeat of 1 million entries, without LMDB");
   app.add_option("--engines", options.engines, "Which, in which order")->delimiter(',');
   app.add_option("--family", options.families,
-                 "Which rows: classic, rocksdb, ycsb, ycsb-1k, daily, open")
+                 "Which rows: sync, classic, rocksdb, ycsb, ycsb-1k, daily, open")
       ->delimiter(',');
   app.add_option("--entries", raw.entries, "Entries of a set of 16 B keys and 100 B values")
       ->check(CLI::Range(std::uint64_t{100}, kEntriesMax));
@@ -144,8 +146,10 @@ void AddRowOptions(CLI::App& app, BenchOptions& options, RawOptions& raw) {
       ->delimiter(',')
       ->check(CLI::Range(1, 64));
   app.add_option("--repeats", options.repeats, "How often")
-      ->check(CLI::Range(1, 1000))
+      ->check(CLI::Range(0, 1000))
       ->capture_default_str();
+  app.add_option("--add", options.add, "JSON of earlier runs of the same code: they count as well")
+      ->delimiter(',');
   app.add_option("--reads", options.reads, "Point reads in a row; others in proportion")
       ->check(CLI::Range(std::uint64_t{100}, kEntriesMax))
       ->capture_default_str();
@@ -207,6 +211,9 @@ Result<void> Complete(const CLI::App& app, const RawOptions& raw, BenchOptions& 
   }
   if (std::isnan(options.sustained_minutes)) {
     return Error{ErrorCode::kInvalidArgument, "--minutes: write a number"};
+  }
+  if (options.repeats == 0 && options.add.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "--repeats 0 measures nothing: it goes with --add"};
   }
   if (options.engine.cache_bytes < options.engine.memtable_bytes) {
     return Error{ErrorCode::kInvalidArgument, "the cache must be as large as a memtable"};
@@ -272,7 +279,10 @@ std::vector<PlannedJob> PlanJobs(const BenchOptions& options) {
     for (const SetForm& set : options.sets) {
       for (const unsigned threads : options.threads) {
         for (const Family& family : Families()) {
-          if (std::ranges::find(options.families, family.name) != options.families.end()) {
+          if (std::ranges::find(options.families, family.name) == options.families.end()) {
+            continue;
+          }
+          for (int turn = 0; turn < family.turns; ++turn) {
             plan(set, threads, family, repeat);
           }
         }

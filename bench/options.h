@@ -37,6 +37,7 @@ struct BenchOptions {
   bool is_larger_than_memory = false;
   std::uint64_t memory_limit_bytes = 0;  // 0: none.
   std::string data;                      // Where the directory of the run is made.
+  std::vector<std::string> add;          // Files of earlier runs.
   std::string json;
   std::string html;
   std::string markdown;

@@ -53,6 +53,21 @@ TEST(BenchOptions, EnginesTakeTurns) {
   }
 }
 
+TEST(BenchOptions, EnginesTakeShortTurnsWhereTheDiskDecides) {
+  const BenchOptions options = Parsed({"--family", "sync", "--repeats", "1"});
+  const std::vector<PlannedJob> jobs = PlanJobs(options);
+  ASSERT_EQ(jobs.size(), 5 * options.engines.size());
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    EXPECT_EQ(jobs[i].job.engine->name, options.engines[i % options.engines.size()]);
+  }
+}
+
+TEST(BenchOptions, NoRepeatsAreForEarlierRuns) {
+  const BenchOptions options = Parsed({"--repeats", "0", "--add", "a.json,b.json"});
+  EXPECT_EQ(options.add.size(), 2U);
+  EXPECT_TRUE(PlanJobs(options).empty());
+}
+
 TEST(BenchOptions, SetsLargerThanMemoryShrinkInProportion) {
   const BenchOptions whole = Parsed({"--larger-than-memory"});
   EXPECT_EQ(whole.sets[0].Name(), "24000000x20+400");

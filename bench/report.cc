@@ -39,6 +39,15 @@ std::string RowKey::Section() const {
          (threads == 1 ? " thread" : " threads");
 }
 
+bool RowKey::Holds(const Measured& one) const {
+  return one.row.name == name && one.set == set && one.threads == threads && one.family == family;
+}
+
+std::string Report::Title(const RowKey& row) const {
+  const std::size_t runs = RunsOf(row);
+  return row.Section() + (runs == 1 ? ", one run" : ", " + std::to_string(runs) + " runs");
+}
+
 void Report::Add(Measured measured) {
   const RowKey key{.set = measured.set,
                    .threads = measured.threads,
@@ -65,8 +74,7 @@ std::optional<Spread> Report::Of(const RowKey& row, std::string_view engine,
                                  std::string_view figure) const {
   std::vector<double> values;
   for (const Measured& one : all_) {
-    if (one.engine == engine && one.row.name == row.name && one.set == row.set &&
-        one.threads == row.threads && one.family == row.family) {
+    if (one.engine == engine && row.Holds(one)) {
       if (const auto found = one.row.figures.find(std::string(figure));
           found != one.row.figures.end()) {
         values.push_back(found->second);
@@ -78,6 +86,16 @@ std::optional<Spread> Report::Of(const RowKey& row, std::string_view engine,
   }
   const auto [least, most] = std::ranges::minmax(values);
   return Spread{.median = MedianOf(values), .least = least, .most = most};
+}
+
+std::size_t Report::RunsOf(const RowKey& row) const {
+  std::size_t most = 0;
+  for (const std::string& engine : engines()) {
+    const auto runs = std::ranges::count_if(
+        all_, [&](const Measured& one) { return one.engine == engine && row.Holds(one); });
+    most = std::max(most, static_cast<std::size_t>(runs));
+  }
+  return most;
 }
 
 std::optional<std::string> Report::BetterPeer(const RowKey& row) const {
@@ -116,6 +134,9 @@ Facts FactsOf(const Report& report) {
                  {"sustained row", Rounded(options.sustained_minutes) + " minutes"},
                  {"values", "half of their bytes repeat the other half"},
                  {"durability", "process (kill -9), and disk where a row syncs"}};
+  if (!options.add.empty()) {
+    facts.emplace_back("runs of before", Joined(options.add));
+  }
   if (options.memory_limit_bytes > 0) {
     facts.emplace_back("memory limit", std::to_string(options.memory_limit_bytes >> 20) +
                                            " MiB, page cache included");
@@ -143,6 +164,9 @@ std::string UnitOf(std::string_view figure) {
   }
   if (figure == "open_ms") {
     return "ms";
+  }
+  if (figure == "over_raw_loop") {
+    return "x";
   }
   return figure == "space_amplification" ? "space x" : std::string(figure);
 }

@@ -45,6 +45,8 @@ struct RowKey {
   }
   // "classic, 5000000x16+100, 2 threads"
   std::string Section() const;
+  // Whether that was a run of this row.
+  bool Holds(const Measured& one) const;
 };
 
 class Report {
@@ -63,6 +65,10 @@ class Report {
   // Without a value when that engine has no such figure in that row.
   std::optional<Spread> Of(const RowKey& row, std::string_view engine,
                            std::string_view figure) const;
+  // How often the engine that ran it most often did.
+  std::size_t RunsOf(const RowKey& row) const;
+  // Of its section, with the number of runs.
+  std::string Title(const RowKey& row) const;
   // Of the peers that set the bar, the one whose main figure is less.
   std::optional<std::string> BetterPeer(const RowKey& row) const;
   // Its main figure over Firn's: above 1, Firn is better.
@@ -90,5 +96,9 @@ std::string BriefReport(const Report& report);     // Firn, the better peer, the
 std::string MarkdownReport(const Report& report);  // For docs/performance.md.
 std::string JsonReport(const Report& report);      // All runs and all medians.
 std::string HtmlReport(const Report& report);      // Tables and plots, in one file.
+
+// The runs in a JSON report, of the engines asked for. kIo; kCorruption when it is none;
+// kInvalidArgument when other options, versions or another machine made it.
+Result<std::vector<Measured>> ReadRuns(const std::string& path, const BenchOptions& options);
 
 }  // namespace firn::bench

@@ -68,8 +68,7 @@ Cells Heading(const Report& report) {
 Cells Line(const Report& report, const RowKey& row) {
   Cells cells = {row.name, UnitOf(row.main_figure)};
   for (const std::string& engine : report.engines()) {
-    cells.push_back(
-        WithSpread(report.Of(row, engine, row.main_figure), report.options().repeats > 1));
+    cells.push_back(WithSpread(report.Of(row, engine, row.main_figure), report.RunsOf(row) > 1));
   }
   const auto ratio = report.Ratio(row);
   cells.push_back(report.BetterPeer(row).value_or("-"));
@@ -89,11 +88,13 @@ struct Section {
 std::vector<Section> SectionsOf(const Report& report, const Cells& heading,
                                 Cells (*line)(const Report& report, const RowKey& row)) {
   std::vector<Section> sections;
+  const RowKey* last = nullptr;
   for (const RowKey& row : report.rows()) {
-    if (sections.empty() || sections.back().title != row.Section()) {
-      sections.push_back({.title = row.Section(), .lines = {heading}});
+    if (last == nullptr || !last->SameSection(row)) {
+      sections.push_back({.title = report.Title(row), .lines = {heading}});
     }
     sections.back().lines.push_back(line(report, row));
+    last = &row;
   }
   return sections;
 }

@@ -80,8 +80,10 @@ struct Family {
   double entries_share = 1;
   bool scattered = false;
   bool larger_than_memory = false;  // Runs under a limit of memory, and only when asked for.
+  int turns = 1;                    // Of each engine in a repeat; each counts as one.
 };
 
+std::span<const Workload> SyncWorkloads();
 std::span<const Workload> ClassicWorkloads();  // LevelDB's.
 std::span<const Workload> RocksWorkloads();    // RocksDB's.
 std::span<const Workload> YcsbWorkloads();

@@ -15,7 +15,8 @@ TINY = ["--reads", "300", "--syncs", "10", "--minutes", "0.01", "--repeats", "1"
         "--cache-mib", "16", "--memtable-mib", "1"]
 # What each family has at the least; LMDB has no compaction.
 ROWS = {
-    "classic": ["fillseq", "fillseq settled", "fillsync", "fill100K", "fillrandom", "overwrite",
+    "sync": ["fillsync"],
+    "classic": ["fillseq", "fillseq settled", "fill100K", "fillrandom", "overwrite",
                 "overwrite settled", "readrandom", "readmissing", "readhot", "seekrandom",
                 "seekrandom+10", "seekrandom+100", "readseq", "readreverse", "compact",
                 "readrandom compacted", "deleteseq", "deleterandom"],
@@ -114,6 +115,33 @@ class Bench(unittest.TestCase):
         else:
             self.assertIn("no limit of memory", done.stderr)
             self.assertEqual(report["rows"], [])
+
+    def test_earlier_runs_count_as_repeats(self):
+        common = [*TINY[:-6], "--family", "sync", "--engines", "firn", "--entries", "3000",
+                  "--data", self.data]
+        first, both = self.path("first.json"), self.path("both.json")
+        self.assertEqual(run(*common, "--repeats", "1", "--json", first).returncode, 0)
+        done = run(*common, "--repeats", "1", "--add", first, "--json", both)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("sync, 3000x16+100, 1 thread, 10 runs", done.stdout)
+        alone = run(*common, "--repeats", "0", "--add", both)
+        self.assertEqual(alone.returncode, 0, alone.stderr)
+        self.assertEqual(alone.stdout.split("\n\n")[1:], done.stdout.split("\n\n")[1:])
+
+    def test_runs_of_other_options_and_other_files_are_refused(self):
+        common = ["--family", "sync", "--engines", "firn", "--repeats", "0", "--data", self.data]
+        first = self.path("first.json")
+        made = run(*TINY, *common[:4], "--data", self.data, "--json", first)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        done = run(*common, "--add", first)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("cache_bytes", done.stderr)
+        with open(self.path("junk.json"), "w", encoding="utf-8") as file:
+            file.write('{"runs": 1')
+        for name, reason in (("junk.json", "is no report"), ("none.json", "cannot read")):
+            done = run(*common, "--add", self.path(name))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(reason, done.stderr)
 
     def test_an_interrupt_reports_what_there_is_and_leaves_nothing(self):
         with subprocess.Popen([PROGRAM, "--family", "classic", "--engines", "firn", "--data",
