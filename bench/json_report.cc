@@ -58,9 +58,10 @@ Result<void> CheckSame(const std::string& path, const nlohmann::json& made,
   for (const auto& [name, value] : wanted.items()) {
     const bool counts = names.empty() || std::ranges::find(names, name) != names.end();
     if (counts && made.at(name) != value) {
-      return Error{ErrorCode::kInvalidArgument, path + " was made with " + name + " " +
-                                                    made.at(name).dump() + ", this with " +
-                                                    value.dump() + ": they cannot be added"};
+      std::string text = path;
+      text.append(" was made with ").append(name).append(" ").append(made.at(name).dump());
+      text.append(", this with ").append(value.dump()).append(": they cannot be added");
+      return Error{ErrorCode::kInvalidArgument, std::move(text)};
     }
   }
   return {};
