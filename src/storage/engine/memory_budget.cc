@@ -46,9 +46,11 @@ std::size_t MergeFilterBytes(const Options& options) {
 
 void SizeCache(EngineParts& parts, std::size_t memtables_to_come) {
   const std::size_t budget = parts.options.memory_budget_bytes;
-  // The active memtable counts as full: it will be.
-  const std::size_t taken = (1 + memtables_to_come) * MemtableBytes(parts) +
-                            parts.frozen_memtables.Bytes() + SetAside(parts.options);
+  // The active memtable counts as full: it will be. What is kept for the next is part of that one.
+  const std::size_t next =
+      std::max(parts.chunks->surplus_bytes(), memtables_to_come * MemtableBytes(parts));
+  const std::size_t taken =
+      MemtableBytes(parts) + next + parts.frozen_memtables.Bytes() + SetAside(parts.options);
   parts.cache->SetCapacity(std::max(CacheMin(budget), budget - std::min(budget, taken)));
 }
 

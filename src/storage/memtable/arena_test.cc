@@ -110,18 +110,40 @@ TEST(ChunkPool, HandsTheChunksOfOneMemtableToTheNext) {
   Fill(arena, 10 * kMebi);
 }
 
-TEST(ChunkPool, HoldsNoMoreThanTheMemtableThatFillsHasYetToTake) {
+TEST(ChunkPool, ServesWritersWithTheMemoryOfTwoMemtables) {
   ChunkPool pool(64 * kMebi);
-  auto full = std::make_unique<Arena>(8, &pool);
-  Fill(*full, 60 * kMebi);
+  auto frozen = std::make_unique<Arena>(8, &pool);
+  Fill(*frozen, 60 * kMebi);
+  for (int round = 0; round < 5; ++round) {
+    pool.BeginMemtable();
+    auto active = std::make_unique<Arena>(8, &pool);
+    Fill(*active, 30 * kMebi);
+    frozen.reset();  // Flushed while the next one was half full.
+    const std::size_t held = pool.held_bytes();
+    EXPECT_GE(held, 40 * kMebi) << "enough for this one and half of the next";
+    EXPECT_LE(active->allocated_bytes() + held, 128 * kMebi);
+    Fill(*active, 30 * kMebi);
+    frozen = std::move(active);
+  }
+}
+
+TEST(ChunkPool, HoldsOneMemtableAtMostAndSaysWhatIsForTheNext) {
+  ChunkPool pool(64 * kMebi);
+  std::vector<std::unique_ptr<Arena>> full(3);
+  for (auto& arena : full) {
+    pool.BeginMemtable();
+    arena = std::make_unique<Arena>(8, &pool);
+    Fill(*arena, 60 * kMebi);
+  }
   pool.BeginMemtable();
   Arena next(8, &pool);
-  Fill(next, 50 * kMebi);
-  full.reset();
-  EXPECT_LE(pool.held_bytes(), 64 * kMebi - next.allocated_bytes());
-  EXPECT_GT(pool.held_bytes(), 0u);
-  Fill(next, 14 * kMebi);
-  EXPECT_EQ(pool.held_bytes(), 0u);
+  Fill(next, 20 * kMebi);
+  EXPECT_EQ(pool.surplus_bytes(), 0u);
+  full.clear();
+  EXPECT_EQ(pool.held_bytes(), 64 * kMebi);
+  EXPECT_EQ(pool.surplus_bytes(), next.allocated_bytes());
+  pool.BeginMemtable();
+  EXPECT_EQ(pool.surplus_bytes(), 0u);
 }
 
 TEST(ChunkPool, KeepsNothingOfSmallMemtables) {

@@ -8,6 +8,7 @@
 #include <sanitizer/asan_interface.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/check.h"
@@ -42,6 +43,14 @@ char* ChunkPool::Take() {
   return chunk;
 }
 
+std::size_t ChunkPool::surplus_bytes() const {
+  const std::size_t memtable_bytes = memtable_bytes_.load(std::memory_order_relaxed);
+  const std::size_t taken = taken_bytes_.load(std::memory_order_relaxed);
+  const std::size_t wanted = memtable_bytes - std::min(taken, memtable_bytes);
+  const std::size_t held = held_bytes();
+  return held - std::min(held, wanted);
+}
+
 void ChunkPool::Prepare() {
   if (held_bytes() > 0 || taken_bytes_.load(std::memory_order_relaxed) + kChunkBytes >
                               memtable_bytes_.load(std::memory_order_relaxed)) {
@@ -60,8 +69,7 @@ void ChunkPool::Keep(char* chunk) {
   {
     MutexLock lock(mutex_);
     const std::size_t held = (chunks_.size() + 1) * kChunkBytes;
-    if (taken_bytes_.load(std::memory_order_relaxed) + held <=
-        memtable_bytes_.load(std::memory_order_relaxed)) {
+    if (held <= memtable_bytes_.load(std::memory_order_relaxed)) {
       ASAN_POISON_MEMORY_REGION(chunk, kChunkBytes);
       chunks_.push_back(chunk);
       held_bytes_.store(held, std::memory_order_relaxed);

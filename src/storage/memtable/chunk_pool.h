@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Keeps the chunks of memtables that ended for the one that fills now. Memory that comes from the
-// system is zeroed first, and on a virtual machine often fetched from the host: for a chunk of 2
-// MiB 100 to 800 microseconds that a writer would wait for, every few thousand writes.
+// Keeps the chunks of memtables that ended for the one that fills now and the next. Memory that
+// comes from the system is zeroed first, and on a virtual machine often fetched from the host: for
+// a chunk of 2 MiB 100 to 800 microseconds that a writer would wait for, every few thousand writes.
 //
-// Costs the memory budget nothing: it pays for the memtable that fills as if it were full, and the
-// pool keeps no more than that one has yet to take. Thread-safe; a memtable and its pool may
-// outlive the engine.
+// Of the memory budget it takes at most a memtable that is to come: chunks are taken from here
+// before any are made, so memtables and pool together never hold more than the memtables would at
+// their most. Thread-safe; a memtable and its pool may outlive the engine.
 #pragma once
 
 #include <atomic>
@@ -47,6 +47,8 @@ class ChunkPool {
   void Release();
 
   std::size_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
+  // Of that, what the memtable that fills will not take.
+  std::size_t surplus_bytes() const;
 
   enum class Pages : std::uint8_t { kHuge, kSmall };
   // A fresh one, its memory not there yet: the first store to a page waits for the page. Aborts
