@@ -22,9 +22,12 @@ constexpr double kDebtHard = 60;
 constexpr double kSlowestShare = 0.75;
 constexpr double kSmoothingSeconds = 5;
 // Many short pauses are felt by more writes than few long ones, at the same rate: of records of 420
-// bytes one in a thousand paused for 1 ms. A record so large that more than one in a thousand
-// pauses in any case is spared the length. Longer ones than the longest are taken in pieces.
-constexpr nanoseconds kRarePause = milliseconds(4);
+// bytes one in a thousand paused for 1 ms, of 1 KB one in fifty for 0.25. So a pause is as long as
+// makes it rare. Records so large that this would take too long pause shortly and often instead.
+// Longer ones than the longest are taken in pieces.
+constexpr int kWritesForAPause = 1500;
+constexpr nanoseconds kRarePauseMin = milliseconds(4);
+constexpr nanoseconds kRarePauseMax = milliseconds(12);
 constexpr nanoseconds kFrequentPause = microseconds(250);
 constexpr nanoseconds kLongestPause = milliseconds(20);
 
@@ -71,8 +74,8 @@ std::optional<WriteController::Delay> WriteController::Charge(std::uint64_t byte
   const auto cost = nanoseconds(static_cast<std::int64_t>(static_cast<double>(bytes) / rate * 1e9));
   next_free_ = std::max(next_free_, now) + cost;
   const nanoseconds wait = next_free_ - now;
-  const bool is_rare = kRarePause / 1000 >= cost;
-  if (wait < (is_rare ? kRarePause : kFrequentPause)) {
+  const nanoseconds rare = std::max(kRarePauseMin, kWritesForAPause * cost);
+  if (wait < (rare <= kRarePauseMax ? rare : kFrequentPause)) {
     return std::nullopt;
   }
   return Delay{.duration = std::min(wait, kLongestPause), .cause = pressure_.cause};
