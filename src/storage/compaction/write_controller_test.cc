@@ -71,6 +71,14 @@ Pauses PausesOf(std::uint64_t record_bytes, std::uint64_t drain_bytes_per_second
   return pauses;
 }
 
+TEST(WriteController, PausesAreRareOrShort) {
+  for (const std::uint64_t bytes : {100u, 400u, 1'000u, 4'000u, 100'000u}) {
+    const Pauses pauses = PausesOf(bytes, 300'000'000);
+    ASSERT_GT(pauses.count, 0);
+    EXPECT_TRUE(pauses.count <= kWrites / 1000 || pauses.longest < milliseconds(1)) << bytes;
+  }
+}
+
 TEST(WriteController, OneRecordInAThousandPausesWhereThatTakesMillisecondsOnly) {
   for (const std::uint64_t drain : {100'000'000u, 300'000'000u}) {
     for (const std::uint64_t bytes : {100u, 400u, 1'000u}) {
