@@ -69,7 +69,7 @@ class BackgroundWriter {
   std::thread thread_;
 };
 
-// Waits until background work is done, by one rule for all engines: for 200 ms the engine, if it
+// Waits until background work is done, by one rule for all engines: for 500 ms the engine, if it
 // tells, has none, no other thread of the process is seen running or waiting for a disk, and the
 // process uses next to no CPU. Returns when that stretch began.
 SteadyClock::time_point AwaitSettled(Engine& engine);
