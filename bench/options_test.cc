@@ -44,21 +44,19 @@ TEST(BenchOptions, TakeSeveralSetsAndThreads) {
   EXPECT_EQ(jobs.back().job.threads, 2U);
 }
 
-TEST(BenchOptions, EnginesTakeTurns) {
-  const BenchOptions options = Parsed({"--family", "classic", "--repeats", "2"});
-  const std::vector<PlannedJob> jobs = PlanJobs(options);
-  ASSERT_EQ(jobs.size(), 2 * options.engines.size());
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    EXPECT_EQ(jobs[i].job.engine->name, options.engines[i % options.engines.size()]);
-  }
-}
-
-TEST(BenchOptions, EnginesTakeShortTurnsWhereTheDiskDecides) {
-  const BenchOptions options = Parsed({"--family", "sync", "--repeats", "1"});
-  const std::vector<PlannedJob> jobs = PlanJobs(options);
-  ASSERT_EQ(jobs.size(), 5 * options.engines.size());
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    EXPECT_EQ(jobs[i].job.engine->name, options.engines[i % options.engines.size()]);
+TEST(BenchOptions, EnginesTakeTurnsAndShortOnesWhereTheDiskDecides) {
+  struct Case {
+    const char* family;
+    const char* repeats;
+    std::size_t turns;
+  };
+  for (const Case& one : {Case{"classic", "2", 2}, Case{"sync", "1", 5}, Case{"sync", "2", 10}}) {
+    const BenchOptions options = Parsed({"--family", one.family, "--repeats", one.repeats});
+    const std::vector<PlannedJob> jobs = PlanJobs(options);
+    ASSERT_EQ(jobs.size(), one.turns * options.engines.size());
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      EXPECT_EQ(jobs[i].job.engine->name, options.engines[i % options.engines.size()]);
+    }
   }
 }
 
