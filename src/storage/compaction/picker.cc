@@ -9,8 +9,10 @@
 namespace firn {
 namespace {
 
-// Bytes that a merge for which there is no need may read for each that it brings.
-constexpr std::uint64_t kIdleCostMax = 8;
+// Bytes that a merge for which there is no need may have read for each that it brings: of level 0,
+// what goes further down because of it included, and of a deeper level.
+constexpr std::uint64_t kIdleLevel0CostMax = 10;
+constexpr std::uint64_t kIdleDeepCostMax = 8;
 
 std::uint64_t BytesOf(const TableList& tables) {
   std::uint64_t bytes = 0;
@@ -118,6 +120,25 @@ std::uint64_t BytesDeletedBy(const CompactionPlan& plan) {
   return static_cast<std::uint64_t>(each * static_cast<double>(std::min(tombstones, entries)));
 }
 
+// Bytes that have to be compacted before no level from `level` on, at least 1, is too full, when
+// `arriving` bytes have come into it.
+std::uint64_t DebtFrom(const Version& version, int level, std::uint64_t arriving,
+                       const LevelLimits& limits) {
+  std::uint64_t debt = 0;
+  for (; level + 1 < kLevelCount; ++level) {
+    const std::uint64_t held = version.bytes(level) + arriving;
+    if (held <= limits.MaxBytes(level)) {
+      break;
+    }
+    arriving = held - limits.MaxBytes(level);
+    // Each byte passed down rewrites its share of the next level.
+    const double share = static_cast<double>(arriving) / static_cast<double>(held);
+    debt += arriving +
+            static_cast<std::uint64_t>(share * static_cast<double>(version.bytes(level + 1)));
+  }
+  return debt;
+}
+
 // The table whose move costs the fewest bytes rewritten below for each byte moved; among equals the
 // first in key order.
 std::optional<CompactionPlan> PickTable(const Version& version, int level, const BusyTables& busy) {
@@ -189,22 +210,11 @@ double Fullness(const Version& version, int level, const LevelLimits& limits) {
 }
 
 std::uint64_t CompactionDebt(const Version& version, const LevelLimits& limits) {
-  std::uint64_t debt = 0;
-  std::uint64_t arriving = 0;  // What the level above will pass down.
-  for (int level = 0; level + 1 < kLevelCount; ++level) {
-    const std::uint64_t held = version.bytes(level) + arriving;
-    const bool due = level == 0 ? Fullness(version, 0, limits) >= 1 : held > limits.MaxBytes(level);
-    if (!due) {
-      break;
-    }
-    arriving = level == 0 ? held : held - limits.MaxBytes(level);
-    // Each byte passed down rewrites its share of the next level.
-    const double below = static_cast<double>(version.bytes(level + 1));
-    const double share =
-        static_cast<double>(arriving) / static_cast<double>(std::max<std::uint64_t>(1, held));
-    debt += arriving + static_cast<std::uint64_t>(share * below);
+  if (Fullness(version, 0, limits) < 1) {
+    return 0;
   }
-  return debt;
+  const std::uint64_t level0 = version.bytes(0);
+  return level0 + version.bytes(1) + DebtFrom(version, 1, level0, limits);
 }
 
 std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimits& limits,
@@ -218,7 +228,8 @@ std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimi
   return MergeLevel0(version, busy);
 }
 
-std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const BusyTables& busy) {
+std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const LevelLimits& limits,
+                                             const BusyTables& busy) {
   if (version.level0_newest_first().empty()) {
     return std::nullopt;
   }
@@ -226,20 +237,25 @@ std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const BusyT
     return move;
   }
   auto merge = MergeLevel0(version, busy);
-  const bool is_worth_it =
-      merge && merge->input_bytes() <= kIdleCostMax * (version.bytes(0) + BytesDeletedBy(*merge));
-  return is_worth_it ? std::move(merge) : std::nullopt;
+  if (!merge) {
+    return std::nullopt;
+  }
+  const std::uint64_t level0 = version.bytes(0);
+  const std::uint64_t deleted = BytesDeletedBy(*merge);
+  const std::uint64_t arriving = level0 - std::min(level0, deleted);
+  const std::uint64_t cost = merge->input_bytes() + DebtFrom(version, 1, arriving, limits);
+  return cost <= kIdleLevel0CostMax * (level0 + deleted) ? std::move(merge) : std::nullopt;
 }
 
 std::optional<CompactionPlan> PickIdleDeep(const Version& version, const BusyTables& busy) {
   for (int level = 1; level < version.deepest_level(); ++level) {
     for (const auto& table : version.tables(level)) {
       const TableProperties& about = table->meta().properties;
-      if (about.tombstone_count * kIdleCostMax < about.entry_count) {
+      if (about.tombstone_count * kIdleDeepCostMax < about.entry_count) {
         continue;  // Also spares an idle process from looking at what lies below every table.
       }
       CompactionPlan plan = PlanTable(version, level, table);
-      if (plan.input_bytes() <= kIdleCostMax * BytesDeletedBy(plan) && !IsBlocked(plan, busy)) {
+      if (plan.input_bytes() <= kIdleDeepCostMax * BytesDeletedBy(plan) && !IsBlocked(plan, busy)) {
         return plan;
       }
     }

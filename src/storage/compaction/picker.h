@@ -62,7 +62,8 @@ std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimi
 // What is worth doing while nobody writes. From level 0 into level 1 before it is full, so that
 // reads find one sorted run instead of many tables; from a deeper level what deletes much below.
 // Nothing where that would rewrite too much for what it brings.
-std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const BusyTables& busy);
+std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const LevelLimits& limits,
+                                             const BusyTables& busy);
 std::optional<CompactionPlan> PickIdleDeep(const Version& version, const BusyTables& busy);
 
 // The next job from the deeper level that is fullest, or nothing.

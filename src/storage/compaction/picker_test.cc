@@ -51,7 +51,7 @@ class Shape {
       return PickDeep(*version_, limits_, busy);
     }
     if (command.name == "pick-idle") {
-      return PickIdleLevel0(*version_, busy);
+      return PickIdleLevel0(*version_, limits_, busy);
     }
     if (command.name == "pick-idle-deep") {
       return PickIdleDeep(*version_, busy);

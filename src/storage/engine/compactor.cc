@@ -43,7 +43,7 @@ std::optional<CompactionPlan> Compactor::Pick(Lane lane) const {
   if (due || !idle_) {
     return due;
   }
-  return is_deep ? PickIdleDeep(*version, busy_) : PickIdleLevel0(*version, busy_);
+  return is_deep ? PickIdleDeep(*version, busy_) : PickIdleLevel0(*version, parts_.limits, busy_);
 }
 
 bool Compactor::MayStart(Lane lane) const {
