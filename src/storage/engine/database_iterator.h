@@ -53,7 +53,7 @@ class DatabaseIterator {
 
   bool valid() const { return merge_.valid(); }
   std::string_view key() const { return merge_.key(); }
-  std::string_view value() const { return merge_.state().value; }
+  std::string_view value() const { return merge_.value(); }
   SequenceNumber sequence() const { return merge_.state().sequence; }
   Result<void> status() const { return usable_ ? merge_.status() : usable_; }
 

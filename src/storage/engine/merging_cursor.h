@@ -67,6 +67,10 @@ class MergeSource {
     const auto* run = std::get_if<RunCursor>(&cursor_);
     return run != nullptr ? run->state() : std::get_if<Memtable::Cursor>(&cursor_)->state();
   }
+  std::string_view value() const {
+    const auto* run = std::get_if<RunCursor>(&cursor_);
+    return run != nullptr ? run->value() : std::get_if<Memtable::Cursor>(&cursor_)->state().value;
+  }
   Result<void> status() const {
     const auto* run = std::get_if<RunCursor>(&cursor_);
     return run != nullptr ? run->status() : Result<void>();
@@ -102,6 +106,7 @@ class MergingCursor {
   bool valid() const { return current_ != nullptr; }
   std::string_view key() const { return current_->key(); }
   KeyState state() const { return current_->state(); }
+  std::string_view value() const { return current_->value(); }
   Result<void> status() const { return error_ ? Result<void>(*error_) : Result<void>(); }
 
  private:

@@ -52,6 +52,7 @@ class RunCursor {
   bool valid() const { return cursor_.has_value() && cursor_->valid(); }
   std::string_view key() const { return cursor_->key(); }
   KeyState state() const { return cursor_->state(); }
+  std::string_view value() const { return cursor_->value(); }
   // Ok, or why the last move ended nowhere.
   Result<void> status() const;
 

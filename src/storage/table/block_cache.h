@@ -41,6 +41,8 @@ class CachedBlock final : public Counted {
   Result<void> Parse(std::size_t size);
 
   const Block& block() const { return block_; }
+  // Of this with its bytes, from its address on.
+  std::size_t memory_bytes() const { return TotalBytes(size_); }
   // What the cache is charged: the allocation.
   std::size_t charge() const;
 

@@ -51,8 +51,16 @@ bool Table::Cursor::EnterBlock(std::uint32_t number, Move move) {
     holder_ = *std::move(fetched);
     block_ = &holder_->block();
     number_ = number;
-    if (move != Move::kSeek) {
-      PrefetchBeyond(move == Move::kForward ? number + 1 : number - 1);
+    beyond_.Stop();
+    values_before_expecting_ = 0;
+    if (move == Move::kForward) {
+      position_ = 0;
+      CachedBlock::Prefetch(Cached(number + 1));
+      ExpectForward();
+    } else if (move == Move::kBackward) {
+      position_ = block_->count() - 1;
+      CachedBlock::Prefetch(Cached(number - 1));
+      ExpectBackward();
     }
     simple_ = !block_->multi_version() && block_->largest_sequence() <= as_of_;
     const std::string_view prefix = block_->prefix();
@@ -167,6 +175,7 @@ void Table::Cursor::Seek(std::string_view key) {
     PrefetchAim();
   }
   if (EnterBlock(std::exchange(aim_, kNowhere), Move::kSeek)) {
+    values_before_expecting_ = kValuesBeforeExpecting;
     position_ = block_->LowerBound(key, as_of_);
     SettleForward();
   }
@@ -213,11 +222,26 @@ void Table::Cursor::PrevSlowly() {
   SettleBackward();
 }
 
-// Asks for the memory of the cached block that the cursor comes to next. Where it lies beside the
-// current one as well: the processor reads ahead within a page at most.
-void Table::Cursor::PrefetchBeyond(std::uint32_t number) const {
-  if (number < table_->index_.block_count()) {
-    CachedBlock::Prefetch(table_->slots_[number].load(std::memory_order_relaxed));
+// Null when it is not, or there is no such block.
+const CachedBlock* Table::Cursor::Cached(std::uint32_t number) const {
+  return number < table_->index_.block_count()
+             ? table_->slots_[number].load(std::memory_order_relaxed)
+             : nullptr;
+}
+
+// The memory of the cached block that comes next, which is about as large as this one, is asked for
+// while the values of this one are read. Where it lies beside this one as well: the processor reads
+// ahead within a page at most.
+void Table::Cursor::ExpectForward() const {
+  if (const CachedBlock* next = Cached(number_ + 1); next != nullptr) {
+    beyond_.Start(next, holder_->memory_bytes(), block_->count() - position_,
+                  PiecewisePrefetch::From::kFront);
+  }
+}
+
+void Table::Cursor::ExpectBackward() const {
+  if (const CachedBlock* next = Cached(number_ - 1); next != nullptr) {
+    beyond_.Start(next, holder_->memory_bytes(), position_ + 1, PiecewisePrefetch::From::kBack);
   }
 }
 

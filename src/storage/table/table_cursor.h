@@ -69,6 +69,14 @@ class Table::Cursor {
     return {key_.data(), key_bytes_};
   }
   KeyState state() const { return block_->state(position_); }
+  // The same value, for a consumer that reads it, and so probably the next ones.
+  std::string_view value() const {
+    if (values_before_expecting_ > 0 && --values_before_expecting_ == 0) [[unlikely]] {
+      ExpectForward();
+    }
+    beyond_.Ask();
+    return block_->value(position_);
+  }
 
   // Ok, or why the last move ended nowhere: kCorruption, kIo.
   const Result<void>& status() const { return status_; }
@@ -97,6 +105,8 @@ class Table::Cursor {
   BlockReference block() const { return holder_; }
 
  private:
+  // Who has sought may go no further.
+  static constexpr unsigned kValuesBeforeExpecting = 2;
   static constexpr std::uint32_t kNowhere = UINT32_MAX;  // Beyond any position or block.
 
   enum class Move { kSeek, kForward, kBackward };
@@ -112,7 +122,9 @@ class Table::Cursor {
   void SettleBackward();
   void EnterBlockOfVersion();
   void StepBefore(std::string_view key);
-  void PrefetchBeyond(std::uint32_t number) const;
+  void ExpectForward() const;
+  void ExpectBackward() const;
+  const CachedBlock* Cached(std::uint32_t number) const;
   Result<BlockReference> Fetch(std::uint32_t number, Move move);
   Result<void> ReadAhead(std::uint32_t number, Move move);
 
@@ -128,7 +140,9 @@ class Table::Cursor {
   BlockReference holder_;                          // Keeps block_.
   mutable std::uint32_t key_position_ = kNowhere;  // What key_ was made for.
   mutable std::size_t key_bytes_ = 0;
-  mutable KeyBuffer key_;  // Starts with the prefix of the block.
+  mutable KeyBuffer key_;             // Starts with the prefix of the block.
+  mutable PiecewisePrefetch beyond_;  // The block that comes next.
+  mutable unsigned values_before_expecting_ = 0;
   std::string passed_key_;
   Result<void> status_;
   BlockWindow window_;
