@@ -17,6 +17,9 @@ using table_format::BlockExtent;
 
 namespace {
 
+// Of a block of large values the processor asks for the rest while they are read; more would leave
+// the near caches before it is wanted.
+constexpr std::size_t kBytesExpectedMax = std::size_t{16} << 10;
 constexpr std::uint32_t kMissesBeforeReadahead = 2;
 constexpr std::uint64_t kReadaheadBytesMin = std::uint64_t{16} << 10;
 constexpr std::uint64_t kReadaheadBytesMax = std::uint64_t{256} << 10;
@@ -234,14 +237,15 @@ const CachedBlock* Table::Cursor::Cached(std::uint32_t number) const {
 // ahead within a page at most.
 void Table::Cursor::ExpectForward() const {
   if (const CachedBlock* next = Cached(number_ + 1); next != nullptr) {
-    beyond_.Start(next, holder_->memory_bytes(), block_->count() - position_,
-                  PiecewisePrefetch::From::kFront);
+    beyond_.Start(next, std::min(holder_->memory_bytes(), kBytesExpectedMax),
+                  block_->count() - position_, PiecewisePrefetch::From::kFront);
   }
 }
 
 void Table::Cursor::ExpectBackward() const {
   if (const CachedBlock* next = Cached(number_ - 1); next != nullptr) {
-    beyond_.Start(next, holder_->memory_bytes(), position_ + 1, PiecewisePrefetch::From::kBack);
+    beyond_.Start(next, std::min(holder_->memory_bytes(), kBytesExpectedMax), position_ + 1,
+                  PiecewisePrefetch::From::kBack);
   }
 }
 
