@@ -58,6 +58,8 @@ class Arena {
 
   // All chunks, full or not, and the table of chunks.
   std::size_t allocated_bytes() const { return allocated_bytes_.load(std::memory_order_relaxed); }
+  // Of these, what the current chunk has left. By the allocating thread.
+  std::size_t idle_bytes() const { return chunk_bytes_ - used_bytes_; }
 
  private:
   static constexpr std::size_t kUnitBytes = 8;

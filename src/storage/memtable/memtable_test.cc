@@ -453,6 +453,18 @@ TEST(Memtable, HoldsTheLargestKeysAndValues) {
   EXPECT_LE(memtable.memory_bytes(), 2 * value.size() + (std::size_t{3} << 20));
 }
 
+TEST(Memtable, IsUsedUpToItsLimitAndNotOnlyAllocated) {
+  constexpr std::size_t kLimit = std::size_t{16} << 20;
+  Memtable memtable;
+  const std::string value(5000, 'v');
+  for (std::uint64_t i = 1; memtable.used_bytes() < kLimit; ++i) {
+    memtable.Insert({i}, Kind::kPut, "key" + std::to_string(i), value);
+    ASSERT_LE(memtable.used_bytes(), memtable.memory_bytes());
+  }
+  EXPECT_GE(memtable.data_bytes(), kLimit / 100 * 98);
+  EXPECT_LE(memtable.memory_bytes(), kLimit + (std::size_t{4} << 20));
+}
+
 TEST(MemtableDeathTest, RefusesWhatBreaksItsContract) {
   Memtable memtable;
   memtable.Insert({5}, Kind::kPut, "key", "");

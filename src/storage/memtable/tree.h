@@ -41,6 +41,7 @@ class MemtableTree {
     return nodes_.allocated_bytes() + records_.allocated_bytes() + filter_.memory_bytes();
   }
   std::size_t filter_bytes() const { return filter_.memory_bytes(); }
+  std::size_t idle_bytes() const { return nodes_.idle_bytes() + records_.idle_bytes(); }
   std::size_t data_bytes() const { return data_bytes_.load(std::memory_order_relaxed); }
   std::size_t entry_count() const { return entry_count_.load(std::memory_order_acquire); }
 
