@@ -110,9 +110,7 @@ Result<void> SyncDirectoryAt(const std::string& path) {
   Result<Descriptor> opened = OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY);
   if (!opened) {
     // A sync that did not come about is as good as one that failed, whatever was short.
-    Error error = std::move(opened).error();
-    return Error{error.code == ErrorCode::kNoSpace ? ErrorCode::kIo : error.code,
-                 std::move(error.context)};
+    return Error{ErrorCode::kIo, std::move(opened).error().context};
   }
   const Descriptor directory = *std::move(opened);
   if (Uninterrupted([&] { return ::fsync(directory.get()); }) != 0) {

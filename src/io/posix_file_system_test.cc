@@ -106,6 +106,7 @@ TEST_F(PosixFiles, AFullDeviceIsNoSpaceFromAWriteButIoFromASync) {
   EXPECT_EQ(posix::SystemError("write", "t", ENOSPC).code, ErrorCode::kNoSpace);
   EXPECT_EQ(posix::SystemError("write", "t", EDQUOT).code, ErrorCode::kNoSpace);
   EXPECT_EQ(posix::SyncError("sync", "t", ENOSPC).code, ErrorCode::kIo);
+  EXPECT_EQ(posix::SyncDirectoryAt(directory_ / "absent").error().code, ErrorCode::kIo);
   const auto full = posix::OpenDescriptor("open", "/dev/full", 1).value();
   EXPECT_EQ(posix::WriteAt(full.get(), "/dev/full", 0, "x").error().code, ErrorCode::kNoSpace);
 }

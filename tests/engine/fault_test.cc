@@ -116,6 +116,13 @@ std::vector<Fault> FaultsToTry() {
       faults.push_back({.kind = kind, .for_ever = for_ever, .code = ErrorCode::kNoSpace});
     }
   }
+  // As when somebody deletes the directory.
+  for (const OperationKind kind :
+       {OperationKind::kCreate, OperationKind::kDelete, OperationKind::kRename}) {
+    for (const bool for_ever : {false, true}) {
+      faults.push_back({.kind = kind, .for_ever = for_ever, .code = ErrorCode::kNotFound});
+    }
+  }
   faults.push_back({.kind = OperationKind::kWrite, .half_done = true});
   faults.push_back({.kind = OperationKind::kWrite, .code = ErrorCode::kNoSpace, .half_done = true});
   faults.push_back({.kind = OperationKind::kSync, .drops_unsynced = true});

@@ -64,7 +64,7 @@ bool Flusher::FlushPending() {
       parts_.health.NoteSpace();
       parts_.flush_backoff.NoteSuccess();
     } else {
-      parts_.health.NoteFailure(flushed.error());
+      NoteFailure(flushed.error());
       parts_.flush_backoff.NoteFailure(parts_.Now(), parts_.FreeBytes());
     }
     MutexLock lock(mutex_);
@@ -76,6 +76,16 @@ bool Flusher::FlushPending() {
     if (auto found = expected_.find(ticket); found != expected_.end()) {
       found->second = *std::move(flushed);
     }
+  }
+}
+
+// A flush reads memory alone: what fails is writing, whatever the error, as when the directory is
+// gone. Nobody may wait for a flush that only an error of another kind would end.
+void Flusher::NoteFailure(const Error& error) {
+  if (error.code == ErrorCode::kNoSpace) {
+    parts_.health.NoteFailure(error);
+  } else {
+    parts_.health.Stop(error);
   }
 }
 

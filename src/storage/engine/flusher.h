@@ -61,6 +61,7 @@ class Flusher {
                                              const std::vector<SequenceNumber>& readers);
   Result<void> WriteAll(const FrozenMemtable& frozen, const std::vector<SequenceNumber>& readers,
                         std::vector<TableMeta>& tables);
+  void NoteFailure(const Error& error);
   std::optional<FrozenMemtable> Oldest() const;
   void DropOldEmptyTables(VersionEdit& edit) const;
   bool IsExpected(std::uint64_t ticket) const;
