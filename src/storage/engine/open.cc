@@ -171,7 +171,7 @@ class Opener {
   static constexpr std::size_t kReplayedBytes = std::size_t{64} << 10;
 
   Result<void> Replay(SequenceNumber first, std::string_view operations) {
-    if (active_->used_bytes() >= parts_.memtable_bytes && !active_->empty()) {
+    if (active_->Fills(parts_.memtable_bytes) && !active_->empty()) {
       DrainReplayed();
       Freeze();
       insertions_.emplace(*active_);

@@ -176,7 +176,7 @@ bool WritePath::ActiveIsFull() const {
     return false;
   }
   if (limit >= kMemtableMemoryMin) {
-    return active_->used_bytes() >= limit;
+    return active_->Fills(limit);
   }
   // The filter may still be that of a higher limit.
   return active_->data_bytes() >= limit ||

@@ -158,7 +158,7 @@ TEST(ChunkPool, KeepsNothingOfSmallMemtables) {
   EXPECT_EQ(pool.held_bytes(), 0u);
 }
 
-TEST(ChunkPool, PreparesAChunkForAMemtableThatWillTakeIt) {
+TEST(ChunkPool, PreparesAChunkForTheMemtableThatFillsOrTheNext) {
   ChunkPool pool(64 * kMebi);
   Arena arena(8, &pool);
   Fill(arena, 10 * kMebi);
@@ -166,14 +166,15 @@ TEST(ChunkPool, PreparesAChunkForAMemtableThatWillTakeIt) {
   pool.Prepare();
   pool.Prepare();
   EXPECT_EQ(pool.held_bytes(), ChunkPool::kChunkBytes);
+  EXPECT_EQ(pool.surplus_bytes(), 0u);
   Fill(arena, 3 * kMebi);
   EXPECT_EQ(pool.held_bytes(), 0u);
-  Fill(arena, 49 * kMebi);
-  pool.Prepare();
-  EXPECT_EQ(pool.held_bytes(), 0u) << "the memtable is about full";
-  pool.BeginMemtable();
+  Fill(arena, 51 * kMebi);
   pool.Prepare();
   EXPECT_EQ(pool.held_bytes(), ChunkPool::kChunkBytes);
+  EXPECT_GT(pool.surplus_bytes(), 0u) << "the memtable is about full: the budget pays twice";
+  pool.BeginMemtable();
+  EXPECT_EQ(pool.surplus_bytes(), 0u);
 }
 
 TEST(ChunkPool, APreparedChunkIsStoredToWithoutPageFaults) {

@@ -52,8 +52,7 @@ std::size_t ChunkPool::surplus_bytes() const {
 }
 
 void ChunkPool::Prepare() {
-  if (held_bytes() > 0 || taken_bytes_.load(std::memory_order_relaxed) + kChunkBytes >
-                              memtable_bytes_.load(std::memory_order_relaxed)) {
+  if (held_bytes() > 0 || memtable_bytes_.load(std::memory_order_relaxed) < kChunkBytes) {
     return;
   }
   char* const chunk = Map(Pages::kHuge);

@@ -38,8 +38,8 @@ class ChunkPool {
   char* Take();
   // The memtable that fills took so much that did not come from here.
   void CountTaken(std::size_t bytes) { taken_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
-  // Has a chunk for the memtable that fills, if that will take another, so that its writer need not
-  // wait for the system. Blocks.
+  // Has a chunk for the memtable that fills or the next, so that their writer need not wait for the
+  // system; none where memtables are smaller. Blocks.
   void Prepare();
   // Keeps a chunk that Map made, or gives it back to the system.
   void Keep(char* chunk);

@@ -20,11 +20,12 @@ namespace firn {
 
 class KeyFilter {
  public:
-  // For a memtable that will take about so many bytes: a 128th of them.
-  explicit KeyFilter(std::size_t memtable_bytes) {
-    const std::size_t bytes = std::max(std::bit_floor(memtable_bytes / 128), kBytesMin);
-    const std::size_t words = bytes / sizeof(Word);
-    words_ = reinterpret_cast<Word*>(memory_.Allocate(bytes).bytes);
+  // For a memtable that will take about so many bytes: a 128th of them, in its arena. There the
+  // filter has memory that the last memtable left, in pages as large as there are.
+  KeyFilter(Arena& arena, std::size_t memtable_bytes)
+      : bytes_(std::max(std::bit_floor(memtable_bytes / 128), kBytesMin)),
+        words_(reinterpret_cast<Word*>(arena.Allocate(bytes_).bytes)) {
+    const std::size_t words = bytes_ / sizeof(Word);
     std::uninitialized_value_construct_n(words_, words);
     shift_ = 64 - static_cast<unsigned>(std::countr_zero(words));
   }
@@ -41,11 +42,11 @@ class KeyFilter {
   }
   void Prefetch(std::uint64_t hash) const { __builtin_prefetch(&WordOf(hash)); }
   void PrefetchToAdd(std::uint64_t hash) const { __builtin_prefetch(&WordOf(hash), 1); }
-  std::size_t memory_bytes() const { return memory_.allocated_bytes(); }
+  std::size_t bytes() const { return bytes_; }
 
  private:
   using Word = std::atomic<std::uint64_t>;
-  static constexpr std::size_t kBytesMin = 2048;  // From here on an arena holds nothing else.
+  static constexpr std::size_t kBytesMin = 2048;
 
   // The word by the first bits of the hash, the bits in it by the last.
   Word& WordOf(std::uint64_t hash) const { return words_[hash >> shift_]; }
@@ -54,7 +55,7 @@ class KeyFilter {
            std::uint64_t{1} << ((hash >> 12) & 63);
   }
 
-  Arena memory_{64};
+  std::size_t bytes_;
   Word* words_;
   unsigned shift_;
 };

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "base/hash.h"
@@ -24,7 +25,8 @@ double FalsePositiveRate(const KeyFilter& filter) {
 
 TEST(KeyFilter, NeverForgetsAKeyItWasGiven) {
   for (const std::size_t expected : {0u, 1u, 5000u, 1u << 20, (1u << 20) + 1}) {
-    KeyFilter filter(expected);
+    Arena arena(8);
+    KeyFilter filter(arena, expected);
     for (std::uint64_t i = 0; i < 10'000; ++i) {
       filter.Add(HashOf(i));
     }
@@ -36,14 +38,27 @@ TEST(KeyFilter, NeverForgetsAKeyItWasGiven) {
 
 TEST(KeyFilter, HoldsNothingAtFirst) {
   for (const std::size_t expected : {std::size_t{0}, std::size_t{64} << 20}) {
-    const KeyFilter filter(expected);
+    Arena arena(8);
+    const KeyFilter filter(arena, expected);
     EXPECT_EQ(FalsePositiveRate(filter), 0.0);
   }
 }
 
+TEST(KeyFilter, HoldsNothingAtFirstInMemoryThatAnotherLeft) {
+  ChunkPool pool(std::size_t{64} << 20);
+  char* const left = ChunkPool::Map(ChunkPool::Pages::kHuge);
+  std::memset(left, 0xFF, ChunkPool::kChunkBytes);
+  pool.Keep(left);
+  Arena arena(8, &pool);
+  const KeyFilter filter(arena, std::size_t{64} << 20);
+  EXPECT_EQ(pool.held_bytes(), 0u);
+  EXPECT_EQ(FalsePositiveRate(filter), 0.0);
+}
+
 // A memtable of 64 MiB holds some 400,000 entries of 116 bytes.
 TEST(KeyFilter, LetsFewAbsentKeysThrough) {
-  KeyFilter filter(std::size_t{64} << 20);
+  Arena arena(8);
+  KeyFilter filter(arena, std::size_t{64} << 20);
   for (std::uint64_t i = 0; i < 400'000; ++i) {
     filter.Add(HashOf(i));
   }
@@ -51,9 +66,16 @@ TEST(KeyFilter, LetsFewAbsentKeysThrough) {
 }
 
 TEST(KeyFilter, TakesItsShareAndNoMore) {
-  EXPECT_LE(KeyFilter(0).memory_bytes(), 5000u);
-  EXPECT_EQ(KeyFilter(std::size_t{64} << 20).memory_bytes() >> 10, 512u);
-  EXPECT_EQ(KeyFilter((std::size_t{64} << 20) - 1).memory_bytes() >> 10, 256u);
+  auto bytes_for = [](std::size_t memtable_bytes) {
+    Arena arena(8);
+    const KeyFilter filter(arena, memtable_bytes);
+    EXPECT_GE(arena.allocated_bytes(), filter.bytes());
+    EXPECT_LE(arena.allocated_bytes(), filter.bytes() + 1000);
+    return filter.bytes();
+  };
+  EXPECT_LE(bytes_for(0), 5000u);
+  EXPECT_EQ(bytes_for(std::size_t{64} << 20), 512u << 10);
+  EXPECT_EQ(bytes_for((std::size_t{64} << 20) - 1), 256u << 10);
 }
 
 }  // namespace

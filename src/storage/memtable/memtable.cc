@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/memtable/memtable.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "storage/memtable/insertion.h"
@@ -29,7 +30,10 @@ void Memtable::Insert(const Entry& entry, const InsertionPoint& expected) {
 Found Memtable::Find(const Lookup& lookup) const { return tree_->Find(lookup); }
 void Memtable::Prefetch(const Lookup& lookup) const { tree_->Prefetch(lookup); }
 std::size_t Memtable::memory_bytes() const { return sizeof(MemtableTree) + tree_->memory_bytes(); }
-std::size_t Memtable::used_bytes() const { return memory_bytes() - tree_->idle_bytes(); }
+bool Memtable::Fills(std::size_t limit_bytes) const {
+  constexpr std::size_t kShareBeyond = 16;
+  return memory_bytes() - std::min(tree_->idle_bytes(), limit_bytes / kShareBeyond) >= limit_bytes;
+}
 std::size_t Memtable::filter_bytes() const { return tree_->filter_bytes(); }
 std::size_t Memtable::data_bytes() const { return tree_->data_bytes(); }
 std::size_t Memtable::entry_count() const { return tree_->entry_count(); }

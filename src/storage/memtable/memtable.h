@@ -49,9 +49,9 @@ class Memtable {
   // chunks of about an eighth, 2 MiB at most, and must stay below 8 GiB.
   std::size_t memory_bytes() const;
   std::size_t filter_bytes() const;  // Of these, what is there before any entry.
-  // Without what the current chunks of records and nodes have left: what says that it is full. By
-  // the inserting thread.
-  std::size_t used_bytes() const;
+  // Whether memory_bytes() reaches the limit; what the current chunks have left does not count, up
+  // to a sixteenth of the limit. By the inserting thread.
+  bool Fills(std::size_t limit_bytes) const;
   // Keys and values only: about what a flush will write before compression.
   std::size_t data_bytes() const;
   std::size_t entry_count() const;  // Versions.

@@ -37,10 +37,8 @@ class MemtableTree {
   void Insert(const Entry& entry, const InsertionPoint& expected);
   Found Find(const Lookup& lookup) const;
   void Prefetch(const Lookup& lookup) const { filter_.Prefetch(lookup.hash); }
-  std::size_t memory_bytes() const {
-    return nodes_.allocated_bytes() + records_.allocated_bytes() + filter_.memory_bytes();
-  }
-  std::size_t filter_bytes() const { return filter_.memory_bytes(); }
+  std::size_t memory_bytes() const { return nodes_.allocated_bytes() + records_.allocated_bytes(); }
+  std::size_t filter_bytes() const { return filter_.bytes(); }
   std::size_t idle_bytes() const { return nodes_.idle_bytes() + records_.idle_bytes(); }
   std::size_t data_bytes() const { return data_bytes_.load(std::memory_order_relaxed); }
   std::size_t entry_count() const { return entry_count_.load(std::memory_order_acquire); }

@@ -14,7 +14,7 @@
 namespace firn {
 
 MemtableTree::MemtableTree(ChunkPool* pool, std::size_t bytes_expected)
-    : nodes_(64, pool), records_(8, pool), filter_(bytes_expected) {
+    : nodes_(64, pool), records_(8, pool), filter_(records_, bytes_expected) {
   first_leaf_ = NewNode(0, {kNoRef, kNoRef});
   last_leaf_.store(first_leaf_, std::memory_order_release);
   root_.store(first_leaf_, std::memory_order_release);
