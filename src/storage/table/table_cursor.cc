@@ -20,6 +20,8 @@ namespace {
 // Of a block of large values the processor asks for the rest while they are read; more would leave
 // the near caches before it is wanted.
 constexpr std::size_t kBytesExpectedMax = std::size_t{16} << 10;
+// Who has sought most often goes no further, so first about as much as this is read.
+constexpr std::size_t kBytesBeforeExpecting = 1536;
 constexpr std::uint32_t kMissesBeforeReadahead = 2;
 constexpr std::uint64_t kReadaheadBytesMin = std::uint64_t{16} << 10;
 constexpr std::uint64_t kReadaheadBytesMax = std::uint64_t{256} << 10;
@@ -178,7 +180,8 @@ void Table::Cursor::Seek(std::string_view key) {
     PrefetchAim();
   }
   if (EnterBlock(std::exchange(aim_, kNowhere), Move::kSeek)) {
-    values_before_expecting_ = kValuesBeforeExpecting;
+    values_before_expecting_ =
+        1 + kBytesBeforeExpecting * block_->count() / holder_->memory_bytes();
     position_ = block_->LowerBound(key, as_of_);
     SettleForward();
   }

@@ -105,8 +105,6 @@ class Table::Cursor {
   BlockReference block() const { return holder_; }
 
  private:
-  // Who has sought may go no further.
-  static constexpr unsigned kValuesBeforeExpecting = 2;
   static constexpr std::uint32_t kNowhere = UINT32_MAX;  // Beyond any position or block.
 
   enum class Move { kSeek, kForward, kBackward };
@@ -142,7 +140,7 @@ class Table::Cursor {
   mutable std::size_t key_bytes_ = 0;
   mutable KeyBuffer key_;             // Starts with the prefix of the block.
   mutable PiecewisePrefetch beyond_;  // The block that comes next.
-  mutable unsigned values_before_expecting_ = 0;
+  mutable std::size_t values_before_expecting_ = 0;
   std::string passed_key_;
   Result<void> status_;
   BlockWindow window_;
