@@ -138,6 +138,8 @@ Result<std::shared_ptr<const Version>> Version::Apply(
   }
   for (std::size_t level = 1; level < kLevelCount; ++level) {
     std::ranges::sort(lists[level], ByKey);
+    // A run is built of tables in order alone: an edit from a file may hold any.
+    FIRN_TRY(CheckSortedLevel(static_cast<int>(level), lists[level]));
     next->sorted_[level - 1] = SortedRun(std::move(lists[level]));
   }
   for (int level = 0; level < kLevelCount; ++level) {

@@ -122,6 +122,16 @@ TEST(Version, RefusesEditsThatDoNotFit) {
             "version: L1 L1_009.sst is removed but not there");
 }
 
+// What first and last share, a table between them need not when they overlap.
+TEST(Version, RefusesOverlappingTablesBeforeItSearchesThem) {
+  const std::string shared(40, 's');
+  VersionEdit edit = Add(1, Meta(1, "a", shared + "1"));
+  edit.added.push_back(Add(1, Meta(2, "b", std::string(20, 'b'))).added.front());
+  edit.added.push_back(Add(1, Meta(3, "c", shared + "3")).added.front());
+  EXPECT_EQ(Version().Apply(edit, nullptr).error().context,
+            "version: L1 L1_002.sst overlaps L1_001.sst");
+}
+
 TEST(Version, ATableMovedDownKeepsItsObject) {
   auto before = MustApply(Version(), Add(0, Meta(1, "a", "b")));
   VersionEdit move;
