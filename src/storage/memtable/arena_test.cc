@@ -147,7 +147,7 @@ TEST(ChunkPool, HoldsOneMemtableAtMostAndSaysWhatIsForTheNext) {
 }
 
 TEST(ChunkPool, KeepsNothingOfSmallMemtables) {
-  ChunkPool pool(kMebi);
+  ChunkPool pool(ChunkPool::kMemtableBytesMin - 1);
   pool.Prepare();
   EXPECT_EQ(pool.held_bytes(), 0u);
   {
@@ -156,6 +156,16 @@ TEST(ChunkPool, KeepsNothingOfSmallMemtables) {
     pool.BeginMemtable();
   }
   EXPECT_EQ(pool.held_bytes(), 0u);
+}
+
+TEST(ChunkPool, GivesBackWhatSmallerMemtablesDoNotTake) {
+  ChunkPool pool(64 * kMebi);
+  pool.Prepare();
+  pool.SetMemtableBytes(32 * kMebi);
+  EXPECT_EQ(pool.held_bytes(), ChunkPool::kChunkBytes);
+  pool.SetMemtableBytes(4 * kMebi);
+  EXPECT_EQ(pool.held_bytes(), 0u);
+  EXPECT_EQ(pool.Take(), nullptr);
 }
 
 TEST(ChunkPool, PreparesAChunkForTheMemtableThatFillsOrTheNext) {

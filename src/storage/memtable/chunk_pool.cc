@@ -18,6 +18,13 @@ namespace firn {
 
 ChunkPool::~ChunkPool() { Release(); }
 
+void ChunkPool::SetMemtableBytes(std::size_t bytes) {
+  memtable_bytes_.store(bytes, std::memory_order_relaxed);
+  if (held_bytes() > held_bytes_max()) {
+    Release();
+  }
+}
+
 void ChunkPool::Release() {
   MutexLock lock(mutex_);
   for (char* chunk : chunks_) {
@@ -52,7 +59,7 @@ std::size_t ChunkPool::surplus_bytes() const {
 }
 
 void ChunkPool::Prepare() {
-  if (held_bytes() > 0 || memtable_bytes_.load(std::memory_order_relaxed) < kChunkBytes) {
+  if (held_bytes() > 0 || held_bytes_max() == 0) {
     return;
   }
   char* const chunk = Map(Pages::kHuge);
@@ -68,7 +75,7 @@ void ChunkPool::Keep(char* chunk) {
   {
     MutexLock lock(mutex_);
     const std::size_t held = (chunks_.size() + 1) * kChunkBytes;
-    if (held <= memtable_bytes_.load(std::memory_order_relaxed)) {
+    if (held <= held_bytes_max()) {
       ASAN_POISON_MEMORY_REGION(chunk, kChunkBytes);
       chunks_.push_back(chunk);
       held_bytes_.store(held, std::memory_order_relaxed);

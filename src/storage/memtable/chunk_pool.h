@@ -6,7 +6,11 @@
 //
 // Of the memory budget it takes at most a memtable that is to come: chunks are taken from here
 // before any are made, so memtables and pool together never hold more than the memtables would at
-// their most. Thread-safe; a memtable and its pool may outlive the engine.
+// their most, and the one chunk that was prepared. Thread-safe; a memtable and its pool may outlive
+// the engine.
+//
+// Small memtables take nothing from here. Each has two arenas, for nodes and for records, and a
+// whole chunk for either would be most of its memory: it would count as full with few entries.
 #pragma once
 
 #include <atomic>
@@ -21,6 +25,8 @@ namespace firn {
 class ChunkPool {
  public:
   static constexpr std::size_t kChunkBytes = std::size_t{2} << 20;
+  // Smaller memtables are not served.
+  static constexpr std::size_t kMemtableBytesMin = 8 * kChunkBytes;
 
   // `memtable_bytes` is how large memtables become.
   explicit ChunkPool(std::size_t memtable_bytes) : memtable_bytes_(memtable_bytes) {}
@@ -28,9 +34,7 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  void SetMemtableBytes(std::size_t bytes) {
-    memtable_bytes_.store(bytes, std::memory_order_relaxed);
-  }
+  void SetMemtableBytes(std::size_t bytes);
   // A memtable begins to fill; the one before is full.
   void BeginMemtable() { taken_bytes_.store(0, std::memory_order_relaxed); }
 
@@ -39,7 +43,7 @@ class ChunkPool {
   // The memtable that fills took so much that did not come from here.
   void CountTaken(std::size_t bytes) { taken_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
   // Has a chunk for the memtable that fills or the next, so that their writer need not wait for the
-  // system; none where memtables are smaller. Blocks.
+  // system. Blocks.
   void Prepare();
   // Keeps a chunk that Map made, or gives it back to the system.
   void Keep(char* chunk);
@@ -57,6 +61,12 @@ class ChunkPool {
   static void Unmap(char* chunk);
 
  private:
+  // What may be kept, none for memtables that are too small.
+  std::size_t held_bytes_max() const {
+    const std::size_t bytes = memtable_bytes_.load(std::memory_order_relaxed);
+    return bytes < kMemtableBytesMin ? 0 : bytes;
+  }
+
   Mutex mutex_;
   std::vector<char*> chunks_ FIRN_GUARDED_BY(mutex_);
   std::atomic<std::size_t> memtable_bytes_;

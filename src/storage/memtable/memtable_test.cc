@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "storage/memtable/chunk_pool.h"
 #include "storage/memtable/insertion.h"
 #include "storage/memtable/key_shapes.h"
 
@@ -462,6 +464,24 @@ TEST(Memtable, IsUsedUpToItsLimitAndNotOnlyAllocated) {
   }
   EXPECT_GE(memtable.data_bytes(), kLimit / 100 * 98);
   EXPECT_LE(memtable.memory_bytes(), kLimit / 16 * 17);
+}
+
+// Chunks that a pool kept are large; they must not be what fills a small memtable.
+TEST(Memtable, OfAnySizeIsFilledByItsEntries) {
+  for (const std::size_t limit : {1, 2, 3, 4, 6, 8, 12, 16, 32}) {
+    const std::size_t limit_bytes = limit << 20;
+    auto pool = std::make_shared<ChunkPool>(limit_bytes);
+    for (int round = 0; round < 3; ++round) {
+      pool->BeginMemtable();
+      Memtable memtable(pool, limit_bytes);
+      const std::string value(100, 'v');
+      for (std::uint64_t i = 1; !memtable.Fills(limit_bytes); ++i) {
+        pool->Prepare();
+        memtable.Insert({i}, Kind::kPut, std::to_string(i * 0x9E3779B97F4A7C15), value);
+      }
+      EXPECT_GE(memtable.data_bytes(), limit_bytes / 100 * 65) << limit << " MiB";
+    }
+  }
 }
 
 TEST(MemtableDeathTest, RefusesWhatBreaksItsContract) {
