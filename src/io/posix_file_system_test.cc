@@ -96,6 +96,7 @@ TEST_F(PosixFiles, ErrorsNameOperationPathAndReason) {
   EXPECT_EQ(files_.CreateLog(directory_ / "t", 4096, WalAppend::kAuto).error().code,
             ErrorCode::kAlreadyExists);
   EXPECT_EQ(files_.Delete(directory_ / "absent").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(posix::SyncDirectoryAt(directory_ / "absent").error().code, ErrorCode::kIo);
   EXPECT_EQ(files_.Link(directory_ / "t", directory_ / "t").error().code,
             ErrorCode::kAlreadyExists);
   EXPECT_EQ(files_.CreateDirectory(directory_.path()).error().code, ErrorCode::kAlreadyExists);
@@ -106,7 +107,6 @@ TEST_F(PosixFiles, AFullDeviceIsNoSpaceFromAWriteButIoFromASync) {
   EXPECT_EQ(posix::SystemError("write", "t", ENOSPC).code, ErrorCode::kNoSpace);
   EXPECT_EQ(posix::SystemError("write", "t", EDQUOT).code, ErrorCode::kNoSpace);
   EXPECT_EQ(posix::SyncError("sync", "t", ENOSPC).code, ErrorCode::kIo);
-  EXPECT_EQ(posix::SyncDirectoryAt(directory_ / "absent").error().code, ErrorCode::kIo);
   const auto full = posix::OpenDescriptor("open", "/dev/full", 1).value();
   EXPECT_EQ(posix::WriteAt(full.get(), "/dev/full", 0, "x").error().code, ErrorCode::kNoSpace);
 }

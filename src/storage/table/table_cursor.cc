@@ -58,14 +58,8 @@ bool Table::Cursor::EnterBlock(std::uint32_t number, Move move) {
     number_ = number;
     beyond_.Stop();
     values_before_expecting_ = 0;
-    if (move == Move::kForward) {
-      position_ = 0;
-      CachedBlock::Prefetch(Cached(number + 1));
-      ExpectForward();
-    } else if (move == Move::kBackward) {
-      position_ = block_->count() - 1;
-      CachedBlock::Prefetch(Cached(number - 1));
-      ExpectBackward();
+    if (move != Move::kSeek) {
+      Expect(move, block_->count());
     }
     simple_ = !block_->multi_version() && block_->largest_sequence() <= as_of_;
     const std::string_view prefix = block_->prefix();
@@ -236,20 +230,17 @@ const CachedBlock* Table::Cursor::Cached(std::uint32_t number) const {
 }
 
 // The memory of the cached block that comes next, which is about as large as this one, is asked for
-// while the values of this one are read. Where it lies beside this one as well: the processor reads
-// ahead within a page at most.
-void Table::Cursor::ExpectForward() const {
-  if (const CachedBlock* next = Cached(number_ + 1); next != nullptr) {
-    beyond_.Start(next, std::min(holder_->memory_bytes(), kBytesExpectedMax),
-                  block_->count() - position_, PiecewisePrefetch::From::kFront);
+// while so many values of this one are read. Where it lies beside this one as well: the processor
+// reads ahead within a page at most.
+void Table::Cursor::Expect(Move move, std::size_t values) const {
+  const bool forward = move == Move::kForward;
+  const CachedBlock* next = Cached(forward ? number_ + 1 : number_ - 1);
+  if (next == nullptr) {
+    return;
   }
-}
-
-void Table::Cursor::ExpectBackward() const {
-  if (const CachedBlock* next = Cached(number_ - 1); next != nullptr) {
-    beyond_.Start(next, std::min(holder_->memory_bytes(), kBytesExpectedMax), position_ + 1,
-                  PiecewisePrefetch::From::kBack);
-  }
+  CachedBlock::Prefetch(next);
+  beyond_.Start(next, std::min(holder_->memory_bytes(), kBytesExpectedMax), values,
+                forward ? PiecewisePrefetch::From::kFront : PiecewisePrefetch::From::kBack);
 }
 
 Result<BlockReference> Table::Cursor::Fetch(std::uint32_t number, Move move) {

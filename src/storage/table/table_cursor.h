@@ -72,7 +72,7 @@ class Table::Cursor {
   // The same value, for a consumer that reads it, and so probably the next ones.
   std::string_view value() const {
     if (values_before_expecting_ > 0 && --values_before_expecting_ == 0) [[unlikely]] {
-      ExpectForward();
+      Expect(Move::kForward, block_->count() - position_);
     }
     beyond_.Ask();
     return block_->value(position_);
@@ -120,8 +120,7 @@ class Table::Cursor {
   void SettleBackward();
   void EnterBlockOfVersion();
   void StepBefore(std::string_view key);
-  void ExpectForward() const;
-  void ExpectBackward() const;
+  void Expect(Move move, std::size_t values) const;
   const CachedBlock* Cached(std::uint32_t number) const;
   Result<BlockReference> Fetch(std::uint32_t number, Move move);
   Result<void> ReadAhead(std::uint32_t number, Move move);
