@@ -468,7 +468,7 @@ TEST(Memtable, IsUsedUpToItsLimitAndNotOnlyAllocated) {
 
 // Chunks that a pool kept are large; they must not be what fills a small memtable.
 TEST(Memtable, OfAnySizeIsFilledByItsEntries) {
-  for (const std::size_t limit : {1, 2, 3, 4, 6, 8, 12, 16, 32}) {
+  for (const std::size_t limit : {1u, 2u, 3u, 4u, 6u, 8u, 12u, 16u, 32u}) {
     const std::size_t limit_bytes = limit << 20;
     auto pool = std::make_shared<ChunkPool>(limit_bytes);
     for (int round = 0; round < 3; ++round) {
