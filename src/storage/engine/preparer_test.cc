@@ -8,6 +8,7 @@
 
 #include "engine/test_engine.h"
 #include "io/stepped_scheduler.h"
+#include "storage/memtable/arena.h"
 
 namespace firn {
 namespace {
@@ -75,6 +76,22 @@ TEST(Preparer, IsKickedByAnEngineThatGoesOnWriting) {
   EXPECT_EQ(engine.engine().parts().chunks->held_bytes(), ChunkPool::kChunkBytes);
   write(LogFile::kPartBytes / 2);
   EXPECT_EQ(engine.scheduler().pending(), 1u);
+  engine.Close().value();
+}
+
+TEST(Preparer, LeavesTheMemoryOfLargeRecordsToTheirWriter) {
+  TestEngine engine;
+  Options options;
+  options.memtable_bytes = 16 << 20;
+  engine.Open(options).value();
+  engine.scheduler().RunUntilIdle();
+  const std::string value(Arena::kSmallPagedBytesMin, 'v');
+  for (int i = 0; i < 60; ++i) {
+    engine.Put(std::to_string(i), value).value();
+  }
+  EXPECT_EQ(engine.scheduler().pending(), 1u);
+  engine.scheduler().RunUntilIdle();
+  EXPECT_EQ(engine.engine().parts().chunks->held_bytes(), 0u);
   engine.Close().value();
 }
 

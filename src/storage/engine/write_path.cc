@@ -335,7 +335,11 @@ void WritePath::Prepare() {
   if (log_ != nullptr) {
     log_->Prepare();
   }
-  parts_.chunks->Prepare();
+  // Large records come to their memory a page at a time. To make it up at once, in another thread,
+  // would take their writer's processor for longer than any of them waits.
+  if (!parts_.view->Get()->active->has_large_records()) {
+    parts_.chunks->Prepare();
+  }
 }
 
 LogCounters WritePath::log_counters() const {

@@ -18,9 +18,6 @@ namespace firn {
 namespace {
 
 constexpr std::size_t kMappedBytesMin = std::size_t{32} << 10;
-// Records of this size and more want small pages: they come to the next page at each store, and the
-// system makes up a huge one at the first, which takes 100 microseconds to 10 milliseconds.
-constexpr std::size_t kSmallPagedBytesMin = std::size_t{16} << 10;
 constexpr std::align_val_t kHeapAlignment{64};
 
 char* Map(std::size_t bytes) {

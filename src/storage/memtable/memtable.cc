@@ -37,6 +37,9 @@ bool Memtable::Fills(std::size_t limit_bytes) const {
 std::size_t Memtable::filter_bytes() const { return tree_->filter_bytes(); }
 std::size_t Memtable::data_bytes() const { return tree_->data_bytes(); }
 std::size_t Memtable::entry_count() const { return tree_->entry_count(); }
+bool Memtable::has_large_records() const {
+  return data_bytes() > entry_count() * Arena::kSmallPagedBytesMin;
+}
 void Memtable::CheckInvariants() const { tree_->CheckInvariants(); }
 
 }  // namespace firn

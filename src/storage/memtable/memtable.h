@@ -56,6 +56,8 @@ class Memtable {
   std::size_t data_bytes() const;
   std::size_t entry_count() const;  // Versions.
   bool empty() const { return entry_count() == 0; }
+  // Whether most memory goes to records that are given small pages (arena.h).
+  bool has_large_records() const;
 
   // For tests: walks everything and aborts where it is not as docs/invariants.md says. While nobody
   // inserts.
