@@ -59,7 +59,9 @@ bool Flusher::FlushPending() {
       return false;
     }
     const std::uint64_t ticket = oldest->ticket;
+    parts_.chunks->BeginFlush();
     Result<FlushResult> flushed = FlushOldest(*std::move(oldest));
+    parts_.chunks->EndFlush();
     if (flushed) {
       parts_.health.NoteSpace();
       parts_.flush_backoff.NoteSuccess();

@@ -158,6 +158,30 @@ TEST(ChunkPool, KeepsNothingOfSmallMemtables) {
   EXPECT_EQ(pool.held_bytes(), 0u);
 }
 
+TEST(ChunkPool, AFlushWithoutAWriterLeavesNothing) {
+  ChunkPool pool(64 * kMebi);
+  auto flush = [&pool](std::size_t written_meanwhile) {
+    auto frozen = std::make_unique<Arena>(8, &pool);
+    Fill(*frozen, 60 * kMebi);
+    pool.BeginMemtable();
+    pool.BeginFlush();
+    Arena active(8, &pool);
+    Fill(active, written_meanwhile);
+    pool.EndFlush();
+    frozen.reset();  // When its last reader has left.
+  };
+  flush(1);
+  EXPECT_GT(pool.held_bytes(), 40 * kMebi);
+  flush(0);
+  EXPECT_EQ(pool.held_bytes(), 0u);
+  flush(1);
+  EXPECT_GT(pool.held_bytes(), 40 * kMebi) << "somebody writes again";
+  pool.BeginFlush();
+  pool.Prepare();  // Somebody writes, but has not come to the end of a chunk.
+  pool.EndFlush();
+  EXPECT_GT(pool.held_bytes(), 40 * kMebi);
+}
+
 TEST(ChunkPool, GivesBackWhatSmallerMemtablesDoNotTake) {
   ChunkPool pool(64 * kMebi);
   pool.Prepare();

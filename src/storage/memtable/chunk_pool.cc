@@ -25,6 +25,24 @@ void ChunkPool::SetMemtableBytes(std::size_t bytes) {
   }
 }
 
+void ChunkPool::CountTaken(std::size_t bytes) {
+  taken_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  NoteDemand();
+}
+
+void ChunkPool::NoteDemand() {
+  was_wanted_.store(true, std::memory_order_relaxed);
+  is_wanted_.store(true, std::memory_order_relaxed);
+}
+
+void ChunkPool::EndFlush() {
+  const bool was_wanted = was_wanted_.load(std::memory_order_relaxed);
+  is_wanted_.store(was_wanted, std::memory_order_relaxed);
+  if (!was_wanted) {
+    Release();
+  }
+}
+
 void ChunkPool::Release() {
   MutexLock lock(mutex_);
   for (char* chunk : chunks_) {
@@ -59,6 +77,7 @@ std::size_t ChunkPool::surplus_bytes() const {
 }
 
 void ChunkPool::Prepare() {
+  NoteDemand();
   if (held_bytes() > 0 || held_bytes_max() == 0) {
     return;
   }
@@ -75,7 +94,7 @@ void ChunkPool::Keep(char* chunk) {
   {
     MutexLock lock(mutex_);
     const std::size_t held = (chunks_.size() + 1) * kChunkBytes;
-    if (held <= held_bytes_max()) {
+    if (held <= held_bytes_max() && is_wanted_.load(std::memory_order_relaxed)) {
       ASAN_POISON_MEMORY_REGION(chunk, kChunkBytes);
       chunks_.push_back(chunk);
       held_bytes_.store(held, std::memory_order_relaxed);

@@ -38,10 +38,15 @@ class ChunkPool {
   // A memtable begins to fill; the one before is full.
   void BeginMemtable() { taken_bytes_.store(0, std::memory_order_relaxed); }
 
+  // A flush begins, or has ended. One during which no memory was wanted finds nobody writing, so it
+  // gives back what is kept, and what its memtable leaves: while there is work going on anyway.
+  void BeginFlush() { was_wanted_.store(false, std::memory_order_relaxed); }
+  void EndFlush();
+
   // A chunk that was kept, aligned to its size, its bytes anything; null when there is none.
   char* Take();
   // The memtable that fills took so much that did not come from here.
-  void CountTaken(std::size_t bytes) { taken_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  void CountTaken(std::size_t bytes);
   // Has a chunk for the memtable that fills or the next, so that their writer need not wait for the
   // system. Blocks.
   void Prepare();
@@ -61,6 +66,7 @@ class ChunkPool {
   static void Unmap(char* chunk);
 
  private:
+  void NoteDemand();
   // What may be kept, none for memtables that are too small.
   std::size_t held_bytes_max() const {
     const std::size_t bytes = memtable_bytes_.load(std::memory_order_relaxed);
@@ -72,6 +78,8 @@ class ChunkPool {
   std::atomic<std::size_t> memtable_bytes_;
   std::atomic<std::size_t> taken_bytes_{0};  // By the memtable that fills.
   std::atomic<std::size_t> held_bytes_{0};
+  std::atomic<bool> was_wanted_{true};  // Since the flush began that runs or ran last.
+  std::atomic<bool> is_wanted_{true};   // Until a flush ends during which it was not.
 };
 
 }  // namespace firn
