@@ -17,8 +17,7 @@ namespace firn::internal {
 class DatabaseIterator {
  public:
   struct Setup {
-    std::shared_ptr<const FileLock> lock;
-    std::shared_ptr<const View> view;
+    ViewHold hold;
     SequenceNumber sequence;
     ScanBounds bounds;
     std::optional<Snapshot> snapshot;
@@ -29,7 +28,7 @@ class DatabaseIterator {
   DatabaseIterator(Setup setup, Result<void> usable)
       : setup_(std::move(setup)),
         usable_(std::move(usable)),
-        merge_(*setup_.view, setup_.bounds,
+        merge_(*setup_.hold.view, setup_.bounds,
                {.as_of = setup_.sequence, .fill_cache = setup_.fill_cache}) {}
 
   void SeekToFirst() {

@@ -165,10 +165,7 @@ Result<void> Engine::Close() {
   if (Result<void> deleted = parts_.tables->DeleteNoted(); !deleted && closed) {
     closed = std::move(deleted);
   }
-  {
-    MutexLock lock(lock_mutex_);
-    lock_.reset();
-  }
+  parts_.view->Unlock();
   return result ? std::move(closed) : std::move(result);
 }
 
@@ -202,11 +199,6 @@ Result<void> Engine::FlushActive() {
   FIRN_TRY_ASSIGN(const std::uint64_t ticket, write_path_.Freeze());
   FIRN_TRY(flusher_.Await(ticket));
   return {};
-}
-
-std::shared_ptr<const FileLock> Engine::LockReference() const {
-  MutexLock lock(lock_mutex_);
-  return lock_;
 }
 
 Result<void> Engine::CheckOpen() const {
@@ -402,7 +394,7 @@ Iterator Engine::NewIterator(const ScanOptions& options) const {
 std::unique_ptr<internal::DatabaseIterator> Engine::NewSequencedIterator(
     const ScanOptions& options) const {
   // The view first: then the sequence is not below its oldest_readable (I-E2).
-  std::shared_ptr<const View> view = CurrentViewReference();
+  ViewHold hold = parts_.view->Hold();
   const SequenceNumber latest{parts_.visible_sequence.load(std::memory_order_acquire)};
   Result<ScanBounds> bounds = BoundsOf(options);
   Result<void> usable = CheckReadable(options.snapshot);
@@ -411,8 +403,7 @@ std::unique_ptr<internal::DatabaseIterator> Engine::NewSequencedIterator(
   }
   return std::make_unique<internal::DatabaseIterator>(
       internal::DatabaseIterator::Setup{
-          .lock = LockReference(),
-          .view = std::move(view),
+          .hold = std::move(hold),
           .sequence =
               options.snapshot != nullptr ? SequenceNumber{options.snapshot->sequence()} : latest,
           .bounds = bounds ? *std::move(bounds) : ScanBounds{},

@@ -80,7 +80,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::shared_ptr<const View> CurrentViewReference() const { return parts_.view->Get(); }
   const EngineParts& parts() const { return parts_; }
   // What a handle holds so that nobody else opens the directory under it.
-  std::shared_ptr<const FileLock> LockReference() const;
+  std::shared_ptr<const FileLock> LockReference() const { return parts_.view->Hold().lock; }
   // kCorruption when an invariant of the tree, or between it and the directory, is broken.
   Result<void> CheckInvariants() const;
 
@@ -109,9 +109,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
   void CountRead(const ReadTrace& trace, bool found) const;
 
   mutable EngineParts parts_;
-  mutable Mutex lock_mutex_;
-  // Null when read-only, and after Close. Each handle has a reference of its own.
-  std::shared_ptr<const FileLock> lock_ FIRN_GUARDED_BY(lock_mutex_);
   Installer installer_{parts_};
   Flusher flusher_;
   Compactor compactor_{parts_, installer_, flusher_};

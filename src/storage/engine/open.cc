@@ -72,8 +72,7 @@ class Opener {
                  ? BusyError(parts_.environment.files.get(), parts_.directory)
                  : std::move(lock).error();
     }
-    MutexLock guard(engine_->lock_mutex_);
-    engine_->lock_ = *std::move(lock);
+    lock_ = *std::move(lock);
     return {};
   }
 
@@ -262,7 +261,7 @@ class Opener {
     view->frozen_newest_first = std::move(frozen_);
     view->version = parts_.catalog->version();
     view->oldest_readable = last_sequence_;
-    parts_.view = std::make_unique<CurrentView>(std::move(view));
+    parts_.view = std::make_unique<CurrentView>(std::move(view), lock_);
     start.last_sequence = last_sequence_;
     start.applied = parts_.catalog->version()->applied();
     start.next_ticket = next_ticket_;
@@ -317,6 +316,7 @@ class Opener {
     return {};
   }
 
+  std::shared_ptr<const FileLock> lock_;
   std::shared_ptr<Engine> engine_;
   EngineParts& parts_;
   DirectoryListing listing_;

@@ -4,20 +4,59 @@
 #include <utility>
 
 #include "base/epoch.h"
+#include "base/striped_counter.h"
 
 namespace firn {
+namespace {
 
-CurrentView::CurrentView(std::shared_ptr<const View> first)
-    : owner_(std::move(first)), current_(owner_.get()) {}
+// A pointer to what `object` points to, with a count of its own in a cache line of its own.
+template <typename T>
+std::shared_ptr<T> WithOwnCount(std::shared_ptr<T> object) {
+  struct alignas(64) Owner {
+    explicit Owner(std::shared_ptr<T> held) : object(std::move(held)) {}
+    std::shared_ptr<T> object;
+  };
+  auto owner = std::make_shared<Owner>(std::move(object));
+  T* const pointer = owner->object.get();
+  return {std::move(owner), pointer};
+}
+
+}  // namespace
+
+CurrentView::CurrentView(std::shared_ptr<const View> first,
+                         const std::shared_ptr<const FileLock>& lock)
+    : owner_(std::move(first)), current_(owner_.get()) {
+  for (Stripe& stripe : stripes_) {
+    MutexLock locked(stripe.mutex);
+    stripe.hold.lock = WithOwnCount(lock);
+  }
+  ShowToReaders(owner_);
+}
 
 CurrentView::~CurrentView() {
   // Nobody reads any more, but views retired before may still wait for a collection.
   CollectEpochs();
 }
 
-std::shared_ptr<const View> CurrentView::Get() const {
-  const EpochGuard guard;
-  return std::static_pointer_cast<const View>(Peek()->shared_from_this());
+ViewHold CurrentView::Hold() const {
+  Stripe& stripe = stripes_[internal::ThreadStripe() % kStripes];
+  MutexLock lock(stripe.mutex);
+  return stripe.hold;
+}
+
+void CurrentView::ShowToReaders(const std::shared_ptr<const View>& view) {
+  for (Stripe& stripe : stripes_) {
+    std::shared_ptr<const View> own = WithOwnCount(view);
+    MutexLock lock(stripe.mutex);
+    stripe.hold.view.swap(own);
+  }
+}
+
+void CurrentView::Unlock() {
+  for (Stripe& stripe : stripes_) {
+    MutexLock lock(stripe.mutex);
+    stripe.hold.lock.reset();
+  }
 }
 
 void CurrentView::Change(const std::function<void(View&)>& change) {
@@ -32,6 +71,7 @@ void CurrentView::Change(const std::function<void(View&)>& change) {
     change(*next);
     old = std::exchange(owner_, std::move(next));
     current_.store(owner_.get(), std::memory_order_release);
+    ShowToReaders(owner_);
   }
   // The last reference may free a whole memtable, so it counts as one towards the next collection.
   const std::size_t bytes = old->active->memory_bytes();

@@ -2,16 +2,20 @@
 //
 // What a read looks at: the active memtable, the frozen ones that wait to be flushed, and the
 // tables. A View never changes (its active memtable grows); the current one is replaced as a whole.
-// Readers find it under an epoch guard without a lock; one that lasts longer holds a reference.
+// Readers find it under an epoch guard without a lock; one that lasts longer holds a reference, of
+// which each thread copies its own.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/mutex.h"
+#include "io/file_system.h"
 #include "storage/memtable/memtable.h"
 #include "storage/read_scope.h"
 #include "storage/version/version.h"
@@ -36,21 +40,42 @@ struct View final : ReadOwner {
   SequenceNumber oldest_readable;
 };
 
+// What a reader holds that may outlive the database: nobody else opens the directory under it.
+struct ViewHold {
+  std::shared_ptr<const View> view;      // Never null.
+  std::shared_ptr<const FileLock> lock;  // Null when read-only, and once the database is closed.
+};
+
 // Holds the current View and makes the next one from it. Thread-safe.
 class CurrentView {
  public:
-  explicit CurrentView(std::shared_ptr<const View> first);
+  CurrentView(std::shared_ptr<const View> first, const std::shared_ptr<const FileLock>& lock);
   ~CurrentView();
 
   // The View as of now; holds as long as the caller's epoch guard.
   const View* Peek() const { return current_.load(std::memory_order_acquire); }
-  // A reference to it. Never null.
-  std::shared_ptr<const View> Get() const;
+  // References to it. While Change runs they may be to the one before.
+  std::shared_ptr<const View> Get() const { return Hold().view; }
+  ViewHold Hold() const;
 
   // Publishes a copy of the current View that `change` has edited. Short: runs under a mutex.
   void Change(const std::function<void(View&)>& change);
+  // The directory stays locked for as long as somebody holds it.
+  void Unlock();
 
  private:
+  static constexpr std::size_t kStripes = 16;
+
+  // Threads that copied one pointer would wait for each other's counting. Here each has a line of
+  // its own, and pointers whose counts have lines of their own.
+  struct alignas(64) Stripe {
+    Mutex mutex;
+    ViewHold hold FIRN_GUARDED_BY(mutex);
+  };
+
+  void ShowToReaders(const std::shared_ptr<const View>& view);
+
+  mutable std::array<Stripe, kStripes> stripes_;
   mutable Mutex mutex_;
   std::shared_ptr<const View> owner_ FIRN_GUARDED_BY(mutex_);
   std::atomic<const View*> current_;
