@@ -40,10 +40,11 @@ struct View final : ReadOwner {
   SequenceNumber oldest_readable;
 };
 
-// What a reader holds that may outlive the database: nobody else opens the directory under it.
+// What a reader holds that may outlive the database: nobody else opens the directory under it. The
+// lock goes last: with the last View of a table its file goes.
 struct ViewHold {
-  std::shared_ptr<const View> view;      // Never null.
   std::shared_ptr<const FileLock> lock;  // Null when read-only, and once the database is closed.
+  std::shared_ptr<const View> view;      // Never null.
 };
 
 // Holds the current View and makes the next one from it. Thread-safe.

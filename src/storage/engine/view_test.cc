@@ -68,6 +68,26 @@ TEST(CurrentView, KeepsTheLockForThoseWhoHoldItAlone) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(CurrentView, TheLastHolderLeavesTheViewBeforeTheLock) {
+  struct LockThatLooks final : FileLock {
+    explicit LockThatLooks(std::weak_ptr<View> watched) : view(std::move(watched)) {}
+    ~LockThatLooks() override { EXPECT_TRUE(view.expired()); }
+    std::weak_ptr<View> view;
+  };
+  auto first = MakeView();
+  auto lock = std::make_shared<LockThatLooks>(first);
+  const std::weak_ptr<LockThatLooks> watched = lock;
+  CurrentView current(std::move(first), std::move(lock));
+  {
+    const ViewHold hold = current.Hold();
+    current.Change([](View&) {});
+    CollectEpochs();
+    current.Unlock();
+    EXPECT_FALSE(watched.expired());
+  }
+  EXPECT_TRUE(watched.expired());
+}
+
 TEST(CurrentView, KeepsNoViewThatNobodyHolds) {
   auto first = MakeView();
   const std::weak_ptr<View> watched = first;
