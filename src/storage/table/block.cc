@@ -151,10 +151,16 @@ std::string_view Block::CheckColumns(std::size_t bytes) {
     return "ends out of order";
   }
   const std::uint64_t values_at = tails_at_ + TailEnd(count_);
-  if (values_at > bytes || ValueEnd(count_) != bytes - values_at) {
-    return "values that do not end where it does";
+  if (values_at > bytes || ValueEnd(count_) > bytes - values_at) {
+    return "values beyond its end";
   }
   values_at_ = static_cast<std::uint32_t>(values_at);
+  const std::string_view padding(data_ + values_at + ValueEnd(count_),
+                                 bytes - values_at - ValueEnd(count_));
+  if (padding.size() > format::kPaddingBytesMax ||
+      padding.find_first_not_of('\0') != std::string_view::npos) {
+    return "something behind its values";
+  }
   return {};
 }
 

@@ -50,95 +50,98 @@ unsigned EndWidthFor(std::size_t total) { return total <= UINT16_MAX ? 2 : 4; }
 
 }  // namespace
 
-struct BlockBuilder::Layout {
-  std::size_t count = 0;
-  std::size_t prefix_bytes = 0;
-  unsigned head_width = 0;
-  bool short_heads = false;
-  std::size_t tail_bytes = 0;  // Of all.
-  unsigned tail_end_width = 0;
-  std::size_t tail_stride = 0;
-  unsigned value_end_width = 0;
-  std::size_t value_stride = 0;
-  bool kinds_uniform = true;
-  unsigned stamp_width = 0;
-
-  std::size_t TailBytes(std::size_t key_bytes) const {
-    const std::size_t above = prefix_bytes + head_width;
-    return key_bytes > above ? key_bytes - above : 0;
+void BlockBuilder::Shape::Take(const Entry& entry, std::string_view first_key) {
+  if (count == 0) {
+    common_bytes = entry.key.size();
+  } else if (entry.key.size() < common_bytes ||
+             std::memcmp(first_key.data(), entry.key.data(), common_bytes) != 0) {
+    common_bytes = CommonPrefix(first_key.substr(0, common_bytes), entry.key);
   }
-};
+  values_uniform &= count == 0 || entry.value.size() * count == value_bytes;
+  ++count;
+  key_bytes += entry.key.size();
+  value_bytes += entry.value.size();
+  key_bytes_min = std::min(key_bytes_min, entry.key.size());
+  key_bytes_max = std::max(key_bytes_max, entry.key.size());
+  smallest_sequence = std::min(smallest_sequence, entry.sequence.value);
+  largest_sequence = std::max(largest_sequence, entry.sequence.value);
+  tombstones += entry.kind == Kind::kDelete ? 1 : 0;
+}
 
-void BlockBuilder::Add(const Entry& entry) {
-  if (empty()) {
-    common_bytes_ = entry.key.size();
-  } else {
-    const std::string_view first = KeyAt(0);
-    if (entry.key.size() < common_bytes_ ||
-        std::memcmp(first.data(), entry.key.data(), common_bytes_) != 0) {
-      common_bytes_ = CommonPrefix(first.substr(0, common_bytes_), entry.key);
-    }
-    multi_version_ |= entry.key == KeyAt(count() - 1);
-    values_uniform_ &= entry.value.size() == value_ends_[1];
+bool BlockBuilder::TryAdd(const Entry& entry, std::size_t room) {
+  Shape shape = shape_;
+  shape.Take(entry, empty() ? entry.key : KeyAt(0));
+  if (!empty() && Plan(shape).bytes() > room) {
+    return false;
   }
+  FIRN_CHECK(shape.value_bytes <= format::kBlockBytesMax || empty(), shape.value_bytes);
+  multi_version_ |= !empty() && entry.key == KeyAt(count() - 1);
+  shape_ = shape;
   keys_.append(entry.key);
   values_.append(entry.value);
-  FIRN_CHECK(values_.size() <= format::kBlockBytesMax || count() == 0, values_.size());
   key_ends_.push_back(keys_.size());
   value_ends_.push_back(static_cast<std::uint32_t>(values_.size()));
   sequences_.push_back(entry.sequence.value);
   kinds_.push_back(entry.kind);
-  key_bytes_min_ = std::min(key_bytes_min_, entry.key.size());
-  key_bytes_max_ = std::max(key_bytes_max_, entry.key.size());
-  smallest_sequence_ = std::min(smallest_sequence_, entry.sequence.value);
-  largest_sequence_ = std::max(largest_sequence_, entry.sequence.value);
-  tombstones_ += entry.kind == Kind::kDelete ? 1 : 0;
+  return true;
 }
 
-std::size_t BlockBuilder::estimated_bytes() const {
-  // Ends and stamps take about six bytes an entry.
-  return format::kHeaderBytes + values_.size() + keys_.size() + 6 * count() -
-         (count() > 1 ? (count() - 1) * common_bytes_ : 0);
+std::size_t BlockBuilder::Layout::bytes() const {
+  const std::size_t ends = (tail_end_width + value_end_width) * (count + 1);
+  return format::kHeaderBytes + count * (head_width + (short_heads ? 1 : 0) + stamp_width) + ends +
+         prefix_bytes + tail_bytes + value_bytes;
 }
 
-BlockBuilder::Layout BlockBuilder::Plan() const {
-  Layout layout{.count = count()};
+BlockBuilder::Layout BlockBuilder::Plan(const Shape& shape) {
+  Layout layout{.count = shape.count};
   if (layout.count == 0) {
     return layout;
   }
-  const std::size_t suffix_max = key_bytes_max_ - common_bytes_;
+  const std::size_t suffix_max = shape.key_bytes_max - shape.common_bytes;
   layout.head_width = suffix_max == 0 ? 0 : suffix_max <= 2 ? 2 : suffix_max <= 4 ? 4 : 8;
-  layout.prefix_bytes = common_bytes_;
-  if (key_bytes_min_ == key_bytes_max_ && suffix_max < layout.head_width) {
+  layout.prefix_bytes = shape.common_bytes;
+  if (shape.key_bytes_min == shape.key_bytes_max && suffix_max < layout.head_width) {
     // Equally long keys: heads that take the end of the prefix in are full and need no lengths.
-    layout.prefix_bytes -= std::min(common_bytes_, layout.head_width - suffix_max);
+    layout.prefix_bytes -= std::min(shape.common_bytes, layout.head_width - suffix_max);
   }
-  layout.short_heads = key_bytes_min_ - layout.prefix_bytes < layout.head_width;
-  if (layout.TailBytes(key_bytes_min_) == layout.TailBytes(key_bytes_max_)) {
-    layout.tail_stride = layout.TailBytes(key_bytes_max_);
+  const std::size_t suffix_min = shape.key_bytes_min - layout.prefix_bytes;
+  layout.short_heads = suffix_min < layout.head_width;
+  if (layout.TailBytes(shape.key_bytes_min) == layout.TailBytes(shape.key_bytes_max)) {
+    layout.tail_stride = layout.TailBytes(shape.key_bytes_max);
     layout.tail_bytes = layout.tail_stride * layout.count;
   } else {
-    for (std::size_t i = 0; i < layout.count; ++i) {
-      layout.tail_bytes += layout.TailBytes(key_ends_[i + 1] - key_ends_[i]);
-    }
+    const std::size_t above = std::min<std::size_t>(suffix_min, layout.head_width);
+    layout.tail_bytes = shape.key_bytes - layout.count * (layout.prefix_bytes + above);
     layout.tail_end_width = EndWidthFor(layout.tail_bytes);
   }
-  if (values_uniform_) {
-    layout.value_stride = value_ends_[1];
+  layout.value_bytes = shape.value_bytes;
+  if (shape.values_uniform) {
+    layout.value_stride = shape.value_bytes / shape.count;
   } else {
-    layout.value_end_width = EndWidthFor(values_.size());
+    layout.value_end_width = EndWidthFor(shape.value_bytes);
   }
-  layout.kinds_uniform = tombstones_ == 0 || tombstones_ == layout.count;
-  const std::uint64_t span = largest_sequence_ - smallest_sequence_;
+  layout.kinds_uniform = shape.tombstones == 0 || shape.tombstones == layout.count;
+  const std::uint64_t span = shape.largest_sequence - shape.smallest_sequence;
   layout.stamp_width = WidthFor(layout.kinds_uniform ? span : span << format::kStampKindBits | 7);
   return layout;
 }
 
+void BlockBuilder::CountTails(Layout& layout) const {
+  if (!layout.short_heads || layout.tail_end_width == 0) {
+    return;
+  }
+  layout.tail_bytes = 0;
+  for (std::size_t i = 0; i < layout.count; ++i) {
+    layout.tail_bytes += layout.TailBytes(key_ends_[i + 1] - key_ends_[i]);
+  }
+  layout.tail_end_width = EndWidthFor(layout.tail_bytes);
+}
+
 char* BlockBuilder::StoreHeader(const Layout& layout, char* out) const {
   std::uint8_t flags = multi_version_ ? format::kMultiVersion : 0;
-  flags = static_cast<std::uint8_t>(flags | (tombstones_ != 0 ? format::kHasTombstone : 0) |
+  flags = static_cast<std::uint8_t>(flags | (shape_.tombstones != 0 ? format::kHasTombstone : 0) |
                                     (layout.short_heads ? format::kShortHeads : 0));
-  const bool all_deleted = tombstones_ == layout.count && layout.count != 0;
+  const bool all_deleted = shape_.tombstones == layout.count && layout.count != 0;
   auto byte = [out](std::size_t at, unsigned value) { out[at] = static_cast<char>(value); };
   auto word = [out](std::size_t at, std::size_t value) {
     StoreLittle(out + at, static_cast<std::uint32_t>(value));
@@ -156,8 +159,8 @@ char* BlockBuilder::StoreHeader(const Layout& layout, char* out) const {
   byte(format::kUniformKindAt,
        static_cast<unsigned>(layout.kinds_uniform && !all_deleted ? Kind::kPut : Kind::kDelete));
   byte(format::kKindBitsAt, layout.kinds_uniform ? 0 : format::kStampKindBits);
-  StoreLittle(out + format::kSmallestSequenceAt, layout.count == 0 ? 0 : smallest_sequence_);
-  StoreLittle(out + format::kLargestSequenceAt, largest_sequence_);
+  StoreLittle(out + format::kSmallestSequenceAt, layout.count == 0 ? 0 : shape_.smallest_sequence);
+  StoreLittle(out + format::kLargestSequenceAt, shape_.largest_sequence);
   return out + format::kHeaderBytes;
 }
 
@@ -176,10 +179,10 @@ char* BlockBuilder::StoreKeyColumns(const Layout& layout, char* out) const {
 char* BlockBuilder::StoreStamps(const Layout& layout, char* out) const {
   if (layout.kinds_uniform) {
     return StoreColumn(out, layout.count, layout.stamp_width,
-                       [&](std::size_t i) { return sequences_[i] - smallest_sequence_; });
+                       [&](std::size_t i) { return sequences_[i] - shape_.smallest_sequence; });
   }
   return StoreColumn(out, layout.count, layout.stamp_width, [&](std::size_t i) {
-    return (sequences_[i] - smallest_sequence_) << format::kStampKindBits |
+    return (sequences_[i] - shape_.smallest_sequence) << format::kStampKindBits |
            static_cast<std::uint64_t>(kinds_[i]);
   });
 }
@@ -208,12 +211,10 @@ char* BlockBuilder::StoreTails(const Layout& layout, char* out) const {
 }
 
 void BlockBuilder::Finish(std::string& out) {
-  const Layout layout = Plan();
+  Layout layout = Plan(shape_);
+  CountTails(layout);
   const std::size_t n = layout.count;
-  const std::size_t ends = (layout.tail_end_width + layout.value_end_width) * (n + 1);
-  const std::size_t bytes = format::kHeaderBytes + n * layout.head_width +
-                            (layout.short_heads ? n : 0) + n * layout.stamp_width + ends +
-                            layout.prefix_bytes + layout.tail_bytes + values_.size();
+  const std::size_t bytes = layout.bytes();
   FIRN_CHECK(bytes <= UINT32_MAX, bytes);
   const std::size_t start = out.size();
   out.resize(start + bytes);
@@ -245,13 +246,7 @@ void BlockBuilder::Clear() {
   value_ends_.resize(1);
   sequences_.clear();
   kinds_.clear();
-  common_bytes_ = 0;
-  key_bytes_min_ = SIZE_MAX;
-  key_bytes_max_ = 0;
-  smallest_sequence_ = UINT64_MAX;
-  largest_sequence_ = 0;
-  tombstones_ = 0;
-  values_uniform_ = true;
+  shape_ = {};
   multi_version_ = false;
 }
 

@@ -3,7 +3,8 @@
 // The bytes of one block before compression (docs/format/table.md, "Block"): a header, then one
 // column after the other. Shared by the builder and the reader, by data blocks and by the index.
 //
-//   header | heads | head lengths | stamps | tail ends | value ends | prefix | tails | values
+//   header | heads | head lengths | stamps | tail ends | value ends | prefix | tails | values |
+//   zeros
 //
 // A key is the prefix, the bytes of its head, and its tail. Heads are stored as little-endian
 // integers whose order is that of the key bytes: a search compares them as the machine loads them
@@ -39,6 +40,9 @@ inline constexpr std::uint8_t kShortHeads = 4;
 inline constexpr std::uint8_t kKnownFlags = 7;
 
 inline constexpr std::uint8_t kStampKindBits = 3;
+
+// Zeros behind the values: a block in a file may be filled up to the end of its page.
+inline constexpr std::size_t kPaddingBytesMax = 4095;
 
 // Readers load eight bytes at any place of a block: the memory it lies in is longer by this.
 inline constexpr std::size_t kSlackBytes = 8;

@@ -155,6 +155,59 @@ TEST(Block, MarksWhatItHolds) {
   EXPECT_TRUE(rich.Parse()->has_tombstone());
 }
 
+TEST(Block, MayEndInZerosAndInNothingElse) {
+  Random random(7);
+  const Entries entries = RandomEntries(random, {});
+  const std::string bytes = Built(entries).bytes();
+  const Built padded(bytes + std::string(block_format::kPaddingBytesMax, '\0'));
+  const Block block = padded.Parse().value();
+  ASSERT_EQ(block.count(), entries.size());
+  for (std::uint32_t i = 0; i < block.count(); ++i) {
+    ASSERT_EQ(EntryAt(block, i), entries[i]);
+  }
+  for (const std::string& behind : {std::string(block_format::kPaddingBytesMax + 1, '\0'),
+                                    std::string("\1"), std::string("\0\0\1", 3)}) {
+    EXPECT_EQ(Built(bytes + behind).Parse().error().code, ErrorCode::kCorruption);
+  }
+}
+
+// What a block takes is known before an entry is added: exactly, unless keys end in their heads.
+TEST(BlockBuilder, TakesWhatFitsAndNoMore) {
+  Random random(9);
+  std::size_t refused = 0;
+  for (int round = 0; round < 300; ++round) {
+    Shape shape{.count = 1 + random.Below(200), .versions_max = 1 + random.Below(3)};
+    const bool long_keys = random.OneIn(2);
+    shape.key_bytes_min = long_keys ? 16 + random.Below(4) : random.Below(4);
+    shape.value_bytes_max = random.Below(100);
+    shape.tombstone_one_in = random.Below(3);
+    const std::size_t room = 100 + random.Below(8000);
+    BlockBuilder builder;
+    Entries taken;
+    for (const OwnedEntry& entry : RandomEntries(random, shape)) {
+      taken.push_back(entry);
+      const std::size_t size = Built(taken).size;
+      if (!builder.TryAdd(entry.view(), room)) {
+        ++refused;
+        ASSERT_GT(taken.size(), 1u);
+        ASSERT_TRUE(size > room || !long_keys);
+        taken.pop_back();
+        break;
+      }
+      ASSERT_TRUE(size <= room || taken.size() == 1);
+      if (long_keys) {
+        ASSERT_EQ(builder.planned_bytes(), size);
+      } else {
+        ASSERT_GE(builder.planned_bytes(), size);
+      }
+    }
+    std::string bytes;
+    builder.Finish(bytes);
+    ASSERT_EQ(bytes, Built(taken).bytes());
+  }
+  EXPECT_GT(refused, 50u);
+}
+
 // Touches everything that readers of a block touch.
 std::uint64_t ReadAll(const Block& block) {
   std::uint64_t sum = 0;

@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "base/page.h"
 #include "storage/table/table_cursor.h"
+#include "storage/table/table_format.h"
+#include "storage/table/table_index.h"
 #include "storage/table/table_scan.h"
 #include "storage/table/table_testing.h"
 
@@ -387,6 +390,69 @@ TEST(TableWriter, EstimatesTheSizeOfTheFile) {
   const auto estimated = static_cast<double>(writer->estimated_file_bytes());
   const auto actual = static_cast<double>(writer->Finish().value().file_bytes);
   EXPECT_NEAR(estimated / actual, 1.0, 0.1);
+}
+
+// Where the blocks of a file lie.
+std::vector<table_format::BlockExtent> BlocksOf(const std::string& file) {
+  const std::uint64_t footer_at = file.size() - table_format::kFooterBytes;
+  const auto footer =
+      table_format::ParseFooter(std::string_view(file).substr(footer_at), footer_at).value();
+  auto content = [&](const table_format::Extent& extent) {
+    return std::string_view(file).substr(extent.offset,
+                                         extent.stored_bytes - table_format::kTrailerBytes);
+  };
+  const auto description = table_format::ParseDescription(content(footer.properties)).value();
+  const auto index =
+      TableIndex::Parse(content(description.index), description.filter.offset).value();
+  std::vector<table_format::BlockExtent> blocks;
+  for (std::uint32_t i = 0; i < index.block_count(); ++i) {
+    blocks.push_back(index.extent(i));
+  }
+  return blocks;
+}
+
+struct ValuesCase {
+  std::size_t value_bytes;
+  bool compressible;
+  Compression compression;
+  bool aligned;
+};
+
+TEST(TableWriter, EndsBlocksWithPagesUnlessTheyShrinkOrThatWastesSpace) {
+  for (const auto& [value_bytes, compressible, compression, aligned] :
+       std::vector<ValuesCase>{{400, false, Compression::kNone, true},
+                               {100, true, Compression::kNone, true},
+                               {400, false, Compression::kLz4, true},
+                               {400, true, Compression::kLz4, false},
+                               {3000, false, Compression::kNone, false},     // Every other one.
+                               {9000, false, Compression::kNone, false}}) {  // Each stands alone.
+    SCOPED_TRACE(testing::Message() << value_bytes << " " << compressible << " " << aligned);
+    Random random(value_bytes);
+    Tables tables(1 << 20);
+    Entries entries;
+    for (std::uint64_t i = 0; i < 2000; ++i) {
+      entries.push_back({"key" + std::to_string(100'000 + i), random.Below(1 << 20), Kind::kPut,
+                         RandomBytes(random, value_bytes, compressible ? 2 : 256)});
+    }
+    const auto table =
+        tables.Make(entries, {.block_bytes = std::size_t{8} << 10, .compression = compression});
+    EXPECT_GT(table->Verify().value(), 0u);
+    const std::string file = ReadFile(tables.files(), Making().path);
+    const auto blocks = BlocksOf(file);
+    std::size_t at_pages = 0;
+    std::size_t pages = 0;
+    for (const auto& block : blocks) {
+      at_pages += block.offset % kPageBytes == 0 ? 1 : 0;
+      pages += (block.end() + kPageBytes - 1) / kPageBytes - block.offset / kPageBytes;
+    }
+    if (aligned) {
+      EXPECT_GE(at_pages + 2, blocks.size());
+      EXPECT_LE(pages, 2 * blocks.size() + 2);
+    } else {
+      EXPECT_LE(at_pages, blocks.size() * 6 / 10);
+    }
+    EXPECT_LE(blocks.back().end(), (value_bytes + 30) * entries.size() * 33 / 32);
+  }
 }
 
 TEST(TableWriterDeathTest, RefusesEntriesOutOfOrder) {

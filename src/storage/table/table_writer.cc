@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/page.h"
 #include "base/propagate.h"
 #include "storage/table/bloom_filter.h"
 #include "storage/table/table_format.h"
@@ -14,10 +15,13 @@ namespace firn {
 
 using table_format::BlockExtent;
 using table_format::Extent;
+using table_format::kTrailerBytes;
 
 namespace {
 
 constexpr std::size_t kAppendBytes = std::size_t{256} << 10;
+// At most this part of a block is spent on padding.
+constexpr std::size_t kPaddingShare = 32;
 
 }  // namespace
 
@@ -27,7 +31,10 @@ Result<std::unique_ptr<TableWriter>> TableWriter::Create(TableWriterOptions opti
 }
 
 TableWriter::TableWriter(TableWriterOptions options, std::unique_ptr<AppendableFile> file)
-    : options_(std::move(options)), file_(std::move(file)), compressor_(options_.compression) {
+    : options_(std::move(options)),
+      file_(std::move(file)),
+      compressor_(options_.compression),
+      last_shrank_(compressor_.codec() != Codec::kNone) {
   buffer_.reserve(kAppendBytes + 4 * options_.block_bytes);
   if (options_.bloom_bits_per_key != 0) {
     hashes_.reserve(options_.expected_entries);
@@ -52,11 +59,13 @@ Result<void> TableWriter::Add(const Entry& entry) {
   FIRN_CHECK(order < 0 || (order == 0 && entry.sequence < last_sequence_), last_sequence_,
              entry.sequence);
   FIRN_CHECK(entry.kind <= Kind::kPut && entry.sequence <= kSequenceMax, entry.sequence);
-  if (EndsBlock(entry)) {
+  const bool stands_alone = entry.value.size() > options_.block_bytes / 2;
+  const bool shares = !stands_alone && !last_stands_alone_;
+  if (!block_.TryAdd(entry, shares ? RoomForBlock() : 0)) {
     FIRN_TRY(FinishBlock(entry));
+    block_.Add(entry);
   }
-  last_stands_alone_ = entry.value.size() > options_.block_bytes / 2;
-  block_.Add(entry);
+  last_stands_alone_ = stands_alone;
   Count(entry, order != 0);
   if (order != 0) {
     last_key_.assign(entry.key);
@@ -65,10 +74,23 @@ Result<void> TableWriter::Add(const Entry& entry) {
   return {};
 }
 
-bool TableWriter::EndsBlock(const Entry& entry) const {
-  return !block_.empty() &&
-         (last_stands_alone_ || entry.value.size() > options_.block_bytes / 2 ||
-          block_.EstimateWith(entry.key.size(), entry.value.size()) > options_.block_bytes);
+// A block that will lie in the file as it is ends where a page ends: a read of it touches as few
+// pages as can be.
+std::size_t TableWriter::RoomForBlock() const {
+  const std::uint64_t aim = offset() + options_.block_bytes;
+  const std::uint64_t page_end = (aim + kPageBytes / 2) / kPageBytes * kPageBytes;
+  const std::uint64_t distance = page_end > aim ? page_end - aim : aim - page_end;
+  const bool aligns = !last_shrank_ && distance <= options_.block_bytes / 4;
+  return static_cast<std::size_t>((aligns ? page_end : aim) - offset()) - kTrailerBytes;
+}
+
+// Fills the block that ends the buffer up to the end of its page, if little is missing there.
+void TableWriter::PadBlock() {
+  const std::uint64_t end = offset() + kTrailerBytes;
+  const std::size_t missing = -end & (kPageBytes - 1);
+  if (!last_stands_alone_ && missing <= options_.block_bytes / kPaddingShare) {
+    buffer_.append(missing, '\0');
+  }
 }
 
 void TableWriter::Count(const Entry& entry, bool new_key) {
@@ -91,7 +113,7 @@ Result<void> TableWriter::FinishBlock(const Entry& next) {
   if (splits_key) {
     block_.MarkMultiVersion();
   }
-  if (buffer_.size() + block_.estimated_bytes() > buffer_.capacity()) {
+  if (buffer_.size() + block_.planned_bytes() + kPageBytes > buffer_.capacity()) {
     FIRN_TRY(FlushBuffer());  // Rather than let one large value double the buffer.
   }
   const BlockExtent extent = StoreBlock();
@@ -110,24 +132,35 @@ BlockExtent TableWriter::StoreBlock() {
   Codec codec = Codec::kNone;
   if (compressor_.codec() == Codec::kNone || last_stands_alone_) {
     block_.Finish(buffer_);
-    raw_bytes = buffer_.size() - start;
   } else {
     raw_.clear();
     block_.Finish(raw_);
     raw_bytes = raw_.size();
-    const std::size_t room = raw_bytes - (raw_bytes + 7) / 8;
-    buffer_.resize(start + room);
-    const std::size_t used = compressor_.Compress(raw_, {buffer_.data() + start, room});
-    codec = used == 0 ? Codec::kNone : compressor_.codec();
-    buffer_.resize(start + used);
-    if (used == 0) {
-      buffer_.append(raw_);
-    }
+    codec = AppendCompressed();
+    last_shrank_ = codec != Codec::kNone;
+  }
+  if (codec == Codec::kNone) {
+    PadBlock();
+    raw_bytes = buffer_.size() - start;
   }
   table_format::PutTrailer(buffer_, start, codec, {options_.table_id, extent.offset});
   extent.stored_bytes = static_cast<std::uint32_t>(buffer_.size() - start);
   extent.raw_bytes = static_cast<std::uint32_t>(raw_bytes);
   return extent;
+}
+
+// Appends raw_, compressed if that makes it an eighth smaller. Returns how it is stored.
+Codec TableWriter::AppendCompressed() {
+  const std::size_t start = buffer_.size();
+  const std::size_t room = raw_.size() - (raw_.size() + 7) / 8;
+  buffer_.resize(start + room);
+  const std::size_t used = compressor_.Compress(raw_, {buffer_.data() + start, room});
+  buffer_.resize(start + used);
+  if (used == 0) {
+    buffer_.append(raw_);
+    return Codec::kNone;
+  }
+  return compressor_.codec();
 }
 
 Extent TableWriter::StoreSection(std::string_view bytes) {
@@ -147,8 +180,8 @@ Result<void> TableWriter::FlushBuffer() {
 
 std::uint64_t TableWriter::estimated_file_bytes() const {
   const std::uint64_t filter = hashes_.size() * options_.bloom_bits_per_key / 8;
-  return offset() + block_.estimated_bytes() + filter + index_.estimated_bytes() +
-         last_key_.size() + properties_.smallest_key.size() + table_format::kFooterBytes;
+  return offset() + block_.planned_bytes() + filter + index_.planned_bytes() + last_key_.size() +
+         properties_.smallest_key.size() + table_format::kFooterBytes;
 }
 
 Result<TableProperties> TableWriter::Finish() {

@@ -66,10 +66,12 @@ class TableWriter {
  private:
   TableWriter(TableWriterOptions options, std::unique_ptr<AppendableFile> file);
 
-  bool EndsBlock(const Entry& entry) const;
+  std::size_t RoomForBlock() const;
   void Count(const Entry& entry, bool new_key);
   Result<void> FinishBlock(const Entry& next);
   table_format::BlockExtent StoreBlock();
+  Codec AppendCompressed();
+  void PadBlock();
   table_format::Extent StoreSection(std::string_view bytes);
   Result<void> FlushBuffer();
   Result<void> FinishFile();
@@ -87,6 +89,7 @@ class TableWriter {
   std::string last_key_;
   SequenceNumber last_sequence_;
   bool last_stands_alone_ = false;  // The block consists of one huge value.
+  bool last_shrank_;                // When it was compressed. The next one will, too.
   std::uint64_t written_bytes_ = 0;
 };
 
