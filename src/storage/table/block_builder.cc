@@ -19,6 +19,10 @@ namespace format = block_format;
 
 namespace {
 
+// What columns take for an entry besides the bytes of its key and value: a stamp, two ends, the
+// length of a head, and what of the head is not key.
+constexpr std::size_t kEntryOverheadMax = 8 + 2 * 4 + 1 + 8;
+
 // Buffers that one huge entry has grown are given back.
 constexpr std::size_t kKeepBytes = std::size_t{1} << 20;
 
@@ -57,7 +61,8 @@ void BlockBuilder::Shape::Take(const Entry& entry, std::string_view first_key) {
              std::memcmp(first_key.data(), entry.key.data(), common_bytes) != 0) {
     common_bytes = CommonPrefix(first_key.substr(0, common_bytes), entry.key);
   }
-  values_uniform &= count == 0 || entry.value.size() * count == value_bytes;
+  first_value_bytes = count == 0 ? entry.value.size() : first_value_bytes;
+  values_uniform &= entry.value.size() == first_value_bytes;
   ++count;
   key_bytes += entry.key.size();
   value_bytes += entry.value.size();
@@ -69,14 +74,16 @@ void BlockBuilder::Shape::Take(const Entry& entry, std::string_view first_key) {
 }
 
 bool BlockBuilder::TryAdd(const Entry& entry, std::size_t room) {
-  Shape shape = shape_;
-  shape.Take(entry, empty() ? entry.key : KeyAt(0));
-  if (!empty() && Plan(shape).bytes() > room) {
+  const Shape before = shape_;
+  shape_.Take(entry, empty() ? entry.key : KeyAt(0));
+  const std::size_t bytes_max =
+      format::kHeaderBytes + shape_.content_bytes() + (shape_.count + 1) * kEntryOverheadMax;
+  if (bytes_max > room && !empty() && Plan(shape_).bytes() > room) {
+    shape_ = before;
     return false;
   }
-  FIRN_CHECK(shape.value_bytes <= format::kBlockBytesMax || empty(), shape.value_bytes);
+  FIRN_CHECK(shape_.value_bytes <= format::kBlockBytesMax || empty(), shape_.value_bytes);
   multi_version_ |= !empty() && entry.key == KeyAt(count() - 1);
-  shape_ = shape;
   keys_.append(entry.key);
   values_.append(entry.value);
   key_ends_.push_back(keys_.size());
@@ -84,6 +91,11 @@ bool BlockBuilder::TryAdd(const Entry& entry, std::size_t room) {
   sequences_.push_back(entry.sequence.value);
   kinds_.push_back(entry.kind);
   return true;
+}
+
+std::size_t BlockBuilder::estimated_bytes() const {
+  // Ends and stamps take about six bytes an entry.
+  return format::kHeaderBytes + shape_.content_bytes() + 6 * count();
 }
 
 std::size_t BlockBuilder::Layout::bytes() const {
@@ -116,7 +128,7 @@ BlockBuilder::Layout BlockBuilder::Plan(const Shape& shape) {
   }
   layout.value_bytes = shape.value_bytes;
   if (shape.values_uniform) {
-    layout.value_stride = shape.value_bytes / shape.count;
+    layout.value_stride = shape.first_value_bytes;
   } else {
     layout.value_end_width = EndWidthFor(shape.value_bytes);
   }

@@ -26,8 +26,8 @@ class BlockBuilder {
 
   bool empty() const { return sequences_.empty(); }
   std::size_t count() const { return sequences_.size(); }
-  // What Finish will append. If some keys end within their heads it may be a little less.
-  std::size_t planned_bytes() const { return Plan(shape_).bytes(); }
+  // About what Finish will append.
+  std::size_t estimated_bytes() const;
 
   // Appends the block to `out` and starts the next one. An empty block is legal.
   void Finish(std::string& out);
@@ -41,12 +41,17 @@ class BlockBuilder {
     std::size_t common_bytes = 0;  // Prefix of all keys so far.
     std::size_t key_bytes_min = SIZE_MAX;
     std::size_t key_bytes_max = 0;
+    std::size_t first_value_bytes = 0;
     std::uint64_t smallest_sequence = UINT64_MAX;
     std::uint64_t largest_sequence = 0;
     std::size_t tombstones = 0;
     bool values_uniform = true;
 
     void Take(const Entry& entry, std::string_view first_key);
+    // Of keys and values, the prefix once.
+    std::size_t content_bytes() const {
+      return key_bytes + value_bytes - (count > 1 ? (count - 1) * common_bytes : 0);
+    }
   };
 
   struct Layout {

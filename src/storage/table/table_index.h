@@ -69,7 +69,7 @@ class TableIndexBuilder {
   // The last block of the table.
   void AddLast(const table_format::BlockExtent& block, std::string_view last_key);
 
-  std::size_t planned_bytes() const { return builder_.planned_bytes(); }
+  std::size_t estimated_bytes() const { return builder_.estimated_bytes(); }
   std::uint64_t block_count() const { return builder_.count(); }
   void Finish(std::string& out) { builder_.Finish(out); }
 

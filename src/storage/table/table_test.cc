@@ -451,7 +451,7 @@ TEST(TableWriter, EndsBlocksWithPagesUnlessTheyShrinkOrThatWastesSpace) {
     } else {
       EXPECT_LE(at_pages, blocks.size() * 6 / 10);
     }
-    EXPECT_LE(blocks.back().end(), (value_bytes + 30) * entries.size() * 33 / 32);
+    EXPECT_LE(blocks.back().end(), (value_bytes + 30) * entries.size() * 17 / 16);
   }
 }
 
