@@ -74,13 +74,18 @@ void BlockBuilder::Shape::Take(const Entry& entry, std::string_view first_key) {
 }
 
 bool BlockBuilder::TryAdd(const Entry& entry, std::size_t room) {
-  const Shape before = shape_;
-  shape_.Take(entry, empty() ? entry.key : KeyAt(0));
-  const std::size_t bytes_max =
-      format::kHeaderBytes + shape_.content_bytes() + (shape_.count + 1) * kEntryOverheadMax;
-  if (bytes_max > room && !empty() && Plan(shape_).bytes() > room) {
-    shape_ = before;
-    return false;
+  const std::size_t bytes_max = format::kHeaderBytes + shape_.key_bytes + shape_.value_bytes +
+                                entry.key.size() + entry.value.size() +
+                                (shape_.count + 2) * kEntryOverheadMax;
+  if (empty() || bytes_max <= room) [[likely]] {
+    shape_.Take(entry, empty() ? entry.key : KeyAt(0));
+  } else {
+    Shape shape = shape_;
+    shape.Take(entry, KeyAt(0));
+    if (Plan(shape).bytes() > room) {
+      return false;
+    }
+    shape_ = shape;
   }
   FIRN_CHECK(shape_.value_bytes <= format::kBlockBytesMax || empty(), shape_.value_bytes);
   multi_version_ |= !empty() && entry.key == KeyAt(count() - 1);
@@ -94,8 +99,9 @@ bool BlockBuilder::TryAdd(const Entry& entry, std::size_t room) {
 }
 
 std::size_t BlockBuilder::estimated_bytes() const {
-  // Ends and stamps take about six bytes an entry.
-  return format::kHeaderBytes + shape_.content_bytes() + 6 * count();
+  // Ends and stamps take about six bytes an entry; the prefix is there once.
+  return format::kHeaderBytes + shape_.key_bytes + shape_.value_bytes + 6 * count() -
+         (count() > 1 ? (count() - 1) * shape_.common_bytes : 0);
 }
 
 std::size_t BlockBuilder::Layout::bytes() const {

@@ -48,10 +48,6 @@ class BlockBuilder {
     bool values_uniform = true;
 
     void Take(const Entry& entry, std::string_view first_key);
-    // Of keys and values, the prefix once.
-    std::size_t content_bytes() const {
-      return key_bytes + value_bytes - (count > 1 ? (count - 1) * common_bytes : 0);
-    }
   };
 
   struct Layout {
