@@ -74,8 +74,8 @@ struct Options {
   // Codec of data blocks; a block that does not shrink by an eighth is stored as it is.
   Compression compression = Compression::kLz4;
 
-  // Bytes of a data block before compression, 1 KiB to 1 MiB. Raise it for scans and better
-  // compression, lower it for point reads from a slow disk.
+  // About how many bytes a data block has before compression, 1 KiB to 1 MiB. Raise it for scans
+  // and better compression, lower it for point reads from a slow disk.
   std::size_t block_bytes = 8 << 10;
 
   // Bloom filter bits for each key, 0 (none) to 32. At 10 about one absent key in a hundred costs a

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/page.h"
 #include "base/propagate.h"
+#include "storage/table/block_format.h"
 #include "storage/table/bloom_filter.h"
 #include "storage/table/table_format.h"
 
@@ -24,6 +25,7 @@ namespace {
 constexpr std::size_t kAppendBytes = std::size_t{64} << 10;
 // At most this part of a block is spent on padding.
 constexpr std::size_t kPaddingShare = 16;
+static_assert(kPageBytes - 1 <= block_format::kPaddingBytesMax);
 
 }  // namespace
 

@@ -89,7 +89,7 @@ class TableWriter {
   std::string last_key_;
   SequenceNumber last_sequence_;
   bool last_stands_alone_ = false;  // The block consists of one huge value.
-  bool last_shrank_;                // When it was compressed. The next one will, too.
+  bool last_shrank_;                // When compressed, as the next one is expected to.
   std::uint64_t written_bytes_ = 0;
 };
 
