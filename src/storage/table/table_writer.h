@@ -74,6 +74,7 @@ class TableWriter {
   void PadBlock();
   table_format::Extent StoreSection(std::string_view bytes);
   Result<void> FlushBuffer();
+  Result<void> Append(std::size_t bytes);
   Result<void> FinishFile();
   std::uint64_t offset() const { return written_bytes_ + buffer_.size(); }
 
