@@ -89,13 +89,13 @@ struct Options {
   // data dominate, raise it when writes do.
   unsigned level0_tables_max = 12;
 
-  // Bytes in level 0 at which it is merged into level 1. 0 stands for the larger of 40 MiB and four
-  // memtables.
+  // Bytes in level 0 at which it is merged into level 1. 0 stands for the larger of 80 MiB and
+  // eight memtables.
   std::uint64_t level0_bytes_max = 0;
 
-  // Bytes in level 1 above which its tables move down. 0 stands for four times level 0, or
-  // level_ratio times if that is less. Raise it to keep more in one sorted run, lower it to write
-  // less: all of level 1 is rewritten each time level 0 is full.
+  // Bytes in level 1 above which its tables move down. 0 stands for twice level 0. Raise it to keep
+  // more in one sorted run, lower it to write less: all of level 1 is rewritten each time level 0
+  // is full.
   std::uint64_t level1_bytes_max = 0;
 
   // How many times larger each deeper level is than the one above it, 2 to 100. Lower it to read

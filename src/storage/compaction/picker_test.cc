@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <sstream>
 
 #include "golden/golden.h"
+#include "storage/compaction/write_controller.h"
 
 namespace firn {
 namespace {
@@ -16,7 +18,7 @@ namespace {
 //   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); "=100/20/5" says that of
 //                     20 entries 5 are tombstones, else it is one entry; damaged tables end in '!'
 //   pick-level0, pick-deep, pick-idle, pick-idle-deep [busy=4,…], plan-level N, plan-range
-//   [from..to] debt
+//   [from..to], debt, pressure
 class Shape {
  public:
   std::string Run(const golden::Command& command) {
@@ -32,6 +34,12 @@ class Shape {
     }
     if (command.name == "debt") {
       return std::to_string(CompactionDebt(*version_, limits_));
+    }
+    if (command.name == "pressure") {
+      const WritePressure pressure = PressureOf(*version_, limits_);
+      const bool level0 = pressure.cause == DelayCause::kLevel0;
+      return std::to_string(std::lround(pressure.value * 100)) +
+             (level0 ? " % level 0" : " % debt");
     }
     const auto plan = Plan(command);
     return plan ? Describe(*plan) : "nothing";

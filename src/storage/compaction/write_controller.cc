@@ -12,12 +12,15 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-// Pressure starts when level 0 is twice as full as makes it due, and is full at four times.
-constexpr double kLevel0Soft = 2;
-constexpr double kLevel0Hard = 4;
-// The same for debt, as multiples of what level 0 may hold.
-constexpr double kDebtSoft = 20;
-constexpr double kDebtHard = 60;
+// Where pressure starts and where it is full: bytes and tables of level 0, as multiples of what
+// makes it due,
+constexpr double kLevel0BytesSoft = 1.25;
+constexpr double kLevel0BytesHard = 2;
+constexpr double kLevel0TablesSoft = 2;
+constexpr double kLevel0TablesHard = 4;
+// and debt, as multiples of what level 1 may hold.
+constexpr double kDebtSoft = 5;
+constexpr double kDebtHard = 15;
 
 constexpr double kSlowestShare = 0.75;
 constexpr double kSmoothingSeconds = 5;
@@ -31,17 +34,21 @@ constexpr nanoseconds kRarePauseMax = milliseconds(12);
 constexpr nanoseconds kFrequentPause = microseconds(250);
 constexpr nanoseconds kLongestPause = milliseconds(20);
 
-double Ramp(double value, double soft, double hard) {
-  return std::clamp((value - soft) / (hard - soft), 0.0, 1.0);
+double Ramp(std::uint64_t value, std::uint64_t unit, double soft, double hard) {
+  const double multiple = static_cast<double>(value) / static_cast<double>(unit);
+  return std::clamp((multiple - soft) / (hard - soft), 0.0, 1.0);
 }
 
 }  // namespace
 
 WritePressure PressureOf(const Version& version, const LevelLimits& limits) {
-  const double level0 = Ramp(Fullness(version, 0, limits), kLevel0Soft, kLevel0Hard);
-  const double debt_ratio = static_cast<double>(CompactionDebt(version, limits)) /
-                            static_cast<double>(limits.MaxBytes(0));
-  const double debt = Ramp(debt_ratio, kDebtSoft, kDebtHard);
+  const double level0_bytes =
+      Ramp(version.bytes(0), limits.MaxBytes(0), kLevel0BytesSoft, kLevel0BytesHard);
+  const double level0_tables = Ramp(version.level0_newest_first().size(), limits.level0_tables_max,
+                                    kLevel0TablesSoft, kLevel0TablesHard);
+  const double level0 = std::max(level0_bytes, level0_tables);
+  const double debt =
+      Ramp(CompactionDebt(version, limits), limits.MaxBytes(1), kDebtSoft, kDebtHard);
   return level0 >= debt ? WritePressure{.value = level0, .cause = DelayCause::kLevel0}
                         : WritePressure{.value = debt, .cause = DelayCause::kDebt};
 }

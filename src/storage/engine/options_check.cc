@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 
+constexpr std::uint64_t kLevel0Memtables = 8;
 // Level 1 is rewritten whole, deeper ones where the least is in the way, which costs about half as
 // much for the same ratio: so this one is smaller.
-constexpr std::uint64_t kLevel1Ratio = 4;
+constexpr std::uint64_t kLevel1Ratio = 2;
 
 Error Bad(std::string_view option, const std::string& why) {
   return {ErrorCode::kInvalidArgument, "option " + std::string(option) + " " + why};
@@ -79,11 +80,9 @@ LevelLimits LimitsOf(const Options& options) {
   const std::uint64_t level0_bytes =
       options.level0_bytes_max != 0
           ? options.level0_bytes_max
-          : std::max<std::uint64_t>(40 * kMebi, 4 * std::uint64_t{options.memtable_bytes});
+          : std::max(80 * kMebi, kLevel0Memtables * options.memtable_bytes);
   const std::uint64_t level1_bytes =
-      options.level1_bytes_max != 0
-          ? options.level1_bytes_max
-          : std::min<std::uint64_t>(kLevel1Ratio, options.level_ratio) * level0_bytes;
+      options.level1_bytes_max != 0 ? options.level1_bytes_max : kLevel1Ratio * level0_bytes;
   return {.level0_tables_max = options.level0_tables_max,
           .level0_bytes_max = level0_bytes,
           .level1_bytes_max = level1_bytes,

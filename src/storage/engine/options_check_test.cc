@@ -10,17 +10,23 @@ constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 
 TEST(LimitsOf, FollowFromTheMemtableByDefault) {
   const LevelLimits limits = LimitsOf({});
-  EXPECT_EQ(limits.MaxBytes(0), 256 * kMebi);
+  EXPECT_EQ(limits.MaxBytes(0), 512 * kMebi);
   EXPECT_EQ(limits.MaxBytes(1), 1024 * kMebi);
   EXPECT_EQ(limits.MaxBytes(2), 10240 * kMebi);
 }
 
-TEST(LimitsOf, ARatioBelowFourHoldsForLevelOneToo) {
+TEST(LimitsOf, SmallMemtablesGatherTheirEightyMebibytes) {
+  Options options;
+  options.memtable_bytes = kMebi;
+  EXPECT_EQ(LimitsOf(options).MaxBytes(0), 80 * kMebi);
+}
+
+TEST(LimitsOf, LevelOneHoldsTwiceLevelZeroWhateverTheRatio) {
   Options options;
   options.level0_bytes_max = kMebi;
   options.level_ratio = 3;
-  EXPECT_EQ(LimitsOf(options).MaxBytes(1), 3 * kMebi);
-  EXPECT_EQ(LimitsOf(options).MaxBytes(2), 9 * kMebi);
+  EXPECT_EQ(LimitsOf(options).MaxBytes(1), 2 * kMebi);
+  EXPECT_EQ(LimitsOf(options).MaxBytes(2), 6 * kMebi);
 }
 
 TEST(LimitsOf, LevelOneCanBeChosen) {
