@@ -12,7 +12,7 @@ TABLE = re.compile(r"^\*\*(?P<place>\w[\w-]*, \d+x\d+\+\d+, \d+ threads?)(?P<run
 
 
 def main():
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     made = {}
     for path in sys.argv[1:]:
