@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t kIdleLevel0CostMax = 10;
 constexpr std::uint64_t kIdleDeepCostMax = 8;
 
+// As a multiple of its share: above it level 0 waits.
+constexpr double kLevel1FullnessMax = 4;
+
 std::uint64_t BytesOf(const TableList& tables) {
   std::uint64_t bytes = 0;
   for (const auto& table : tables) {
@@ -217,6 +220,10 @@ std::uint64_t CompactionDebt(const Version& version, const LevelLimits& limits) 
   return level0 + version.bytes(1) + DebtFrom(version, 1, level0, limits);
 }
 
+bool Level0Waits(const Version& version, const LevelLimits& limits) {
+  return Fullness(version, 1, limits) > kLevel1FullnessMax;
+}
+
 std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimits& limits,
                                          const BusyTables& busy) {
   if (Fullness(version, 0, limits) < 1) {
@@ -225,7 +232,7 @@ std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimi
   if (auto move = MoveIsolated(version, busy)) {
     return move;
   }
-  return MergeLevel0(version, busy);
+  return Level0Waits(version, limits) ? std::nullopt : MergeLevel0(version, busy);
 }
 
 std::optional<CompactionPlan> PickIdleLevel0(const Version& version, const LevelLimits& limits,

@@ -55,7 +55,12 @@ double Fullness(const Version& version, int level, const LevelLimits& limits);
 // compaction is.
 std::uint64_t CompactionDebt(const Version& version, const LevelLimits& limits);
 
-// The next job from level 0 into level 1, or nothing: not due, or its tables are busy or damaged.
+// Whether level 1 is so full that it has to go down before level 0 is merged into it: a merge would
+// read all of it, and nothing could go down meanwhile.
+bool Level0Waits(const Version& version, const LevelLimits& limits);
+
+// The next job from level 0 into level 1, or nothing: not due, its tables are busy or damaged, or
+// it waits.
 std::optional<CompactionPlan> PickLevel0(const Version& version, const LevelLimits& limits,
                                          const BusyTables& busy);
 

@@ -18,7 +18,7 @@ namespace {
 //   layout            lines "L1: 4:[a..c]=100 …" (number, bounds, bytes); "=100/20/5" says that of
 //                     20 entries 5 are tombstones, else it is one entry; damaged tables end in '!'
 //   pick-level0, pick-deep, pick-idle, pick-idle-deep [busy=4,…], plan-level N, plan-range
-//   [from..to], debt, pressure
+//   [from..to], debt, pressure [merges=off]
 class Shape {
  public:
   std::string Run(const golden::Command& command) {
@@ -36,16 +36,22 @@ class Shape {
       return std::to_string(CompactionDebt(*version_, limits_));
     }
     if (command.name == "pressure") {
-      const WritePressure pressure = PressureOf(*version_, limits_);
-      const bool level0 = pressure.cause == DelayCause::kLevel0;
-      return std::to_string(std::lround(pressure.value * 100)) +
-             (level0 ? " % level 0" : " % debt");
+      const WritePressure pressure =
+          PressureOf(*version_, limits_, command.Get("merges", "on") == "on");
+      return std::string("pace ") + Percent(pressure.pace) +
+             (pressure.pace_cause == DelayCause::kLevel0 ? " for level 0" : " for debt") +
+             Limit(", level 0 ", pressure.level0) + Limit(", debt ", pressure.debt);
     }
     const auto plan = Plan(command);
     return plan ? Describe(*plan) : "nothing";
   }
 
  private:
+  static std::string Percent(double part) { return std::to_string(std::lround(part * 100)) + " %"; }
+  static std::string Limit(const std::string& name, const WritePressure::Part& part) {
+    return part.value > 0 ? name + Percent(part.value) + " of " + Percent(part.share) : "";
+  }
+
   std::optional<CompactionPlan> Plan(const golden::Command& command) {
     BusyTables busy;
     std::istringstream list(command.Get("busy"));

@@ -13,27 +13,27 @@ using std::chrono::seconds;
 TEST(WriteController, AsksNothingWithoutPressure) {
   WriteController controller;
   EXPECT_FALSE(controller.under_pressure());
-  controller.SetPressure({.value = 0.5, .cause = DelayCause::kDebt});
+  controller.SetPressure({.pace = 0.5});
   EXPECT_TRUE(controller.under_pressure());
-  controller.SetPressure({.value = 0, .cause = DelayCause::kDebt});
+  controller.SetPressure({});
   EXPECT_FALSE(controller.under_pressure());
 }
 
 TEST(WriteController, TheRateFallsSmoothlyFromUnlimitedToBelowTheDrain) {
   double last = 1e18;
   for (double pressure = 0.01; pressure <= 1.0; pressure += 0.01) {
-    const double rate = AllowedRate(pressure, 100e6);
+    const double rate = AllowedRate(pressure, 100e6, 0.75);
     EXPECT_LT(rate, last);
     last = rate;
   }
-  EXPECT_GT(AllowedRate(0.01, 100e6), 9e9);
-  EXPECT_NEAR(AllowedRate(1, 100e6), 75e6, 1);
+  EXPECT_GT(AllowedRate(0.01, 100e6, 0.75), 9e9);
+  EXPECT_NEAR(AllowedRate(1, 100e6, 0.75), 75e6, 1);
 }
 
 // A writer that obeys the delays gets the allowed rate, in steps of at most 20 ms.
 TEST(WriteController, AnObedientWriterGetsTheAllowedRate) {
   WriteController controller;
-  controller.SetPressure({.value = 1, .cause = DelayCause::kLevel0});
+  controller.SetPressure({.pace = 1});
   nanoseconds now = seconds(1);
   const nanoseconds start = now;
   std::uint64_t bytes = 0;
@@ -57,8 +57,8 @@ constexpr int kWrites = 50'000;
 
 Pauses PausesOf(std::uint64_t record_bytes, std::uint64_t drain_bytes_per_second) {
   WriteController controller;
-  controller.NoteDrained(100 * drain_bytes_per_second, seconds(100));
-  controller.SetPressure({.value = 0.5, .cause = DelayCause::kLevel0});
+  controller.NoteFlushed({.bytes_written = 100 * drain_bytes_per_second, .took = seconds(100)});
+  controller.SetPressure({.pace = 0.5});
   Pauses pauses;
   nanoseconds now{0};
   for (int i = 0; i < kWrites; ++i) {
@@ -98,15 +98,46 @@ TEST(WriteController, LargeRecordsPauseShortly) {
   }
 }
 
-TEST(WriteController, TheDrainRateFollowsWhatCompactionsAchieve) {
+TEST(WriteController, ARecordThatCostsMoreThanTheLongestPausePaysForItself) {
   WriteController controller;
-  controller.SetPressure({.value = 1, .cause = DelayCause::kDebt});
+  controller.SetPressure({.pace = 1});
+  nanoseconds now{0};
+  const int records = 10;
+  for (int i = 0; i < records; ++i) {
+    const auto delay = controller.Charge(4'800'000, now);
+    ASSERT_TRUE(delay.has_value());
+    now += delay->duration;
+  }
+  EXPECT_NEAR(static_cast<double>(now.count()), records * 100e6, 1e6);
+}
+
+TEST(WriteController, ThePaceIsThatOfFlushesAndMerges) {
+  WriteController controller;
+  controller.SetPressure({.pace = 1, .pace_cause = DelayCause::kDebt});
   for (int i = 0; i < 100; ++i) {
-    controller.NoteDrained(10'000'000, seconds(1));
+    controller.NoteFlushed({.bytes_written = 10'000'000, .took = seconds(1)});
+    controller.NoteMerged(DelayCause::kLevel0, {.bytes_written = 10'000'000, .took = seconds(1)});
   }
   const auto delay = controller.Charge(75'000, nanoseconds(0));
   ASSERT_TRUE(delay.has_value());
   EXPECT_NEAR(static_cast<double>(delay->duration.count()), 10e6, 1e5);
+  EXPECT_EQ(delay->cause, DelayCause::kDebt);
+}
+
+TEST(WriteController, WhatLeavesALevelIsItsShareOfWhatMergesRead) {
+  WriteController controller;
+  controller.SetPressure(
+      {.pace = 0.01, .level0 = {.value = 1, .share = 0.5}, .debt = {.value = 1, .share = 0.1}});
+  for (int i = 0; i < 100; ++i) {
+    controller.NoteMerged(DelayCause::kLevel0,
+                          {.bytes_read = 20'000'000, .bytes_written = 1, .took = seconds(1)});
+    controller.NoteMerged(DelayCause::kDebt,
+                          {.bytes_read = 200'000'000, .bytes_written = 1, .took = seconds(1)});
+  }
+  const auto delay = controller.Charge(25'000, nanoseconds(0));
+  ASSERT_TRUE(delay.has_value());
+  EXPECT_NEAR(static_cast<double>(delay->duration.count()), 10e6, 1e5);
+  EXPECT_EQ(delay->cause, DelayCause::kLevel0);
 }
 
 }  // namespace

@@ -159,7 +159,10 @@ Result<CompactionResult> Compactor::Merge(const CompactionPlan& plan, Lane lane)
   FIRN_TRY(installer_.Install({.edit = std::move(outcome.edit),
                                .drops_oldest_frozen = false,
                                .oldest_readable = setup.readers.back()}));
-  parts_.controller.NoteDrained(outcome.result.bytes_written, parts_.Now() - start);
+  parts_.controller.NoteMerged(lane == Lane::kFlush ? DelayCause::kLevel0 : DelayCause::kDebt,
+                               {.bytes_read = outcome.result.bytes_read,
+                                .bytes_written = outcome.result.bytes_written,
+                                .took = parts_.Now() - start});
   return outcome.result;
 }
 

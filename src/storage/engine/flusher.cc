@@ -116,7 +116,7 @@ Result<FlushResult> Flusher::FlushOldest(FrozenMemtable frozen) {
   FIRN_TRY(installer_.Install(change));
   Add(parts_.background_counters.flushes, 1);
   Add(parts_.background_counters.flush_bytes_written, bytes);
-  parts_.controller.NoteDrained(bytes, parts_.Now() - start);
+  parts_.controller.NoteFlushed({.bytes_written = bytes, .took = parts_.Now() - start});
   // The flush stands whatever becomes of the clearing up; that failing shows at the next open.
   if (Result<void> released = hooks_.release_log(frozen.next_wal); !released) {
     parts_.health.NoteFailure(released.error());

@@ -29,7 +29,8 @@ Result<void> Installer::Install(const Change& change) {
     });
     MarkRemoved(*before, change.edit);
     SizeCache(parts_);
-    parts_.controller.SetPressure(PressureOf(*parts_.view->Get()->version, parts_.limits));
+    parts_.controller.SetPressure(
+        PressureOf(*parts_.view->Get()->version, parts_.limits, parts_.options.auto_compaction));
   } else if (logged.error().code == ErrorCode::kNoSpace) {
     DeleteOutputs(change.edit);
   } else {
