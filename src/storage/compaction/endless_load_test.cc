@@ -27,14 +27,14 @@ constexpr std::uint64_t kTableBytes = 64 * kMebi;
 constexpr std::uint64_t kWriteBytes = kMebi;
 constexpr double kWriterBytesPerSecond = 400e6;
 constexpr double kMergeBytesPerSecond = 200e6;  // Of each lane.
-constexpr std::uint64_t kKeys = 100'000'000;
+constexpr std::uint64_t kKeySpace = 100'000'000;
 
 nanoseconds TimeFor(std::uint64_t bytes, double bytes_per_second) {
   return nanoseconds(
       static_cast<std::int64_t>(static_cast<double>(bytes) / bytes_per_second * 1e9));
 }
 
-std::string KeyOf(std::uint64_t number) {
+std::string KeyAt(std::uint64_t number) {
   char text[16];
   std::snprintf(text, sizeof text, "%08llu", static_cast<unsigned long long>(number));
   return text;
@@ -84,7 +84,7 @@ class EndlessLoad {
     now_ = next;
     if (written_ % kTableBytes == 0) {
       VersionEdit edit;
-      edit.added.push_back({.level = 0, .table = TableOf(0, 0, kKeys - 1, kTableBytes)});
+      edit.added.push_back({.level = 0, .table = TableOf(0, 0, kKeySpace - 1, kTableBytes)});
       controller_.NoteFlushed(
           {.bytes_written = kTableBytes, .took = TimeFor(kTableBytes, kWriterBytesPerSecond)});
       Install(edit);
@@ -153,8 +153,8 @@ class EndlessLoad {
     TableMeta meta{.name = {.birth_level = level, .number = {++last_table_}}, .properties = {}};
     meta.properties.entry_count = 1;
     meta.properties.file_bytes = bytes;
-    meta.properties.smallest_key = KeyOf(first);
-    meta.properties.largest_key = KeyOf(last);
+    meta.properties.smallest_key = KeyAt(first);
+    meta.properties.largest_key = KeyAt(last);
     return meta;
   }
 

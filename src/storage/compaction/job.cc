@@ -2,6 +2,8 @@
 #include "storage/compaction/job.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "base/propagate.h"
@@ -14,6 +16,51 @@ constexpr std::uint64_t kEntriesBetweenPauses = 1024;
 // An output may overlap this many outputs' worth of the level below it, so that the compaction that
 // will move it on stays bounded.
 constexpr std::uint64_t kGrandparentTablesMax = 10;
+// Outputs may end beside inputs for long, if they are about as large. Then a small one makes ends
+// meet.
+constexpr std::size_t kOutputsBetweenParts = 3;
+
+// Of a table: its keys and bytes without the table, whose file may go meanwhile.
+struct Extent {
+  TableName name;
+  KeyRange range;
+  std::uint64_t bytes = 0;
+};
+
+std::vector<Extent> ExtentsOf(const TableList& tables) {
+  std::vector<Extent> extents;
+  extents.reserve(tables.size());
+  for (const auto& table : tables) {
+    extents.push_back({.name = table->meta().name, .range = {}, .bytes = table->meta().bytes()});
+    extents.back().range.Extend(table->meta());
+  }
+  return extents;
+}
+
+// Extents in key order beside keys in order.
+class Passage {
+ public:
+  explicit Passage(std::vector<Extent> extents) : extents_(std::move(extents)) {}
+
+  // Passes what ends before `key`; returns its bytes, or nothing where nothing does.
+  std::optional<std::uint64_t> PassUntil(std::string_view key) {
+    std::optional<std::uint64_t> bytes;
+    for (; next_ < extents_.size() && extents_[next_].range.largest < key; ++next_) {
+      bytes = bytes.value_or(0) + extents_[next_].bytes;
+    }
+    return bytes;
+  }
+  // Of those not passed: whether the first one begins at or before `key`.
+  bool NextBeginsBy(std::string_view key) const {
+    return next_ < extents_.size() && extents_[next_].range.smallest <= key;
+  }
+  std::span<const Extent> passed() const { return std::span(extents_).first(next_); }
+  std::span<const Extent> all() const { return extents_; }
+
+ private:
+  std::vector<Extent> extents_;
+  std::size_t next_ = 0;
+};
 
 // Answers whether a table deeper than the target may hold a key. Keys must come in order.
 class DeeperTables {
@@ -21,19 +68,15 @@ class DeeperTables {
   DeeperTables(const Version& version, int target_level) {
     for (int level = target_level + 1; level < kLevelCount; ++level) {
       if (!version.tables(level).empty()) {
-        levels_.push_back({.tables = &version.tables(level)});
+        levels_.emplace_back(ExtentsOf(version.tables(level)));
       }
     }
   }
 
   bool NoneHolds(std::string_view key) {
-    for (Level& level : levels_) {
-      while (level.next < level.tables->size() &&
-             (*level.tables)[level.next]->meta().largest_key() < key) {
-        ++level.next;
-      }
-      if (level.next < level.tables->size() &&
-          (*level.tables)[level.next]->meta().smallest_key() <= key) {
+    for (Passage& level : levels_) {
+      level.PassUntil(key);
+      if (level.NextBeginsBy(key)) {
         return false;
       }
     }
@@ -41,28 +84,23 @@ class DeeperTables {
   }
 
  private:
-  struct Level {
-    const TableList* tables;
-    std::size_t next = 0;
-  };
-  std::vector<Level> levels_;
+  std::vector<Passage> levels_;
 };
 
 // Decides where one output ends and the next begins: at a size, and preferably where a table of the
-// level below begins, so that later compactions find their inputs already aligned.
+// level below begins, so that later compactions find their inputs already aligned, or where an
+// input of the target level ends, so that what came before can be put into effect.
 class OutputCutter {
  public:
-  OutputCutter(const TableList& grandparents, std::uint64_t table_bytes)
-      : grandparents_(grandparents), table_bytes_(table_bytes) {}
+  OutputCutter(std::vector<Extent> grandparents, std::uint64_t table_bytes)
+      : grandparents_(std::move(grandparents)), table_bytes_(table_bytes) {}
 
-  // Whether to start a new output at `key`, the first entry of a key.
-  bool CutBefore(std::string_view key, std::uint64_t output_bytes) {
-    bool crossed = false;
-    while (next_ < grandparents_.size() && grandparents_[next_]->meta().largest_key() < key) {
-      overlapped_ += grandparents_[next_]->meta().bytes();
-      crossed = true;
-      ++next_;
-    }
+  // Whether to start a new output at `key`, the first entry of a key. `input_ended`: one of the
+  // target level, with the key before.
+  bool CutBefore(std::string_view key, std::uint64_t output_bytes, bool input_ended) {
+    const std::optional<std::uint64_t> below = grandparents_.PassUntil(key);
+    overlapped_ += below.value_or(0);
+    const bool crossed = input_ended || below.has_value();
     const bool cut = output_bytes >= table_bytes_ ||
                      (crossed && output_bytes >= table_bytes_ / 2) ||
                      overlapped_ > kGrandparentTablesMax * table_bytes_;
@@ -73,22 +111,67 @@ class OutputCutter {
   }
 
  private:
-  const TableList& grandparents_;
+  Passage grandparents_;
   const std::uint64_t table_bytes_;
-  std::size_t next_ = 0;
   std::uint64_t overlapped_ = 0;
 };
 
+// What the edits of a job remove.
+struct Inputs {
+  std::vector<Extent> replaced;  // Of level 1, part by part while level 0 is merged into it.
+  std::vector<VersionEdit::Removed> others;
+  std::vector<VersionEdit::Removed> empty;
+};
+
+Inputs InputsOf(const CompactionPlan& plan) {
+  const bool in_parts =
+      plan.target_level == 1 && plan.inputs.size() == 2 && plan.inputs.front().level == 0;
+  Inputs inputs;
+  for (const CompactionInput& input : plan.inputs) {
+    if (in_parts && input.level == plan.target_level) {
+      inputs.replaced = ExtentsOf(input.tables);
+      continue;
+    }
+    for (const auto& table : input.tables) {
+      inputs.others.push_back({.level = input.level, .table = table->meta().name});
+    }
+  }
+  for (const auto& table : plan.empty_tables) {
+    inputs.empty.push_back({.level = 0, .table = table->meta().name});
+  }
+  return inputs;
+}
+
+// Of an output that becomes as large as it may. Too many cost address space alone.
+std::uint64_t ExpectedEntries(const CompactionPlan& plan, const CompactionSetup& setup) {
+  std::uint64_t entries = 0;
+  for (const CompactionInput& input : plan.inputs) {
+    for (const auto& table : input.tables) {
+      entries += table->meta().properties.entry_count;
+    }
+  }
+  const double outputs = std::max(1.0, static_cast<double>(plan.input_bytes()) /
+                                           static_cast<double>(setup.output.options.table_bytes));
+  const auto each = static_cast<std::uint64_t>(1.1 * static_cast<double>(entries) / outputs);
+  return std::min<std::uint64_t>(each, setup.filter_memory_bytes / sizeof(std::uint64_t));
+}
+
 class Job {
  public:
-  Job(const CompactionPlan& plan, const CompactionSetup& setup)
-      : plan_(plan),
-        setup_(setup),
-        merge_(plan, setup.read_memory_bytes),
-        filter_(setup.readers),
-        deeper_(setup.version, plan.target_level),
-        cutter_(plan.grandparents, setup.output.options.table_bytes),
-        output_(setup.output) {}
+  // Plan and version end here, so that the merge alone keeps the inputs.
+  Job(const CompactionPlan& plan, CompactionSetup setup)
+      : setup_(std::move(setup)),
+        target_level_(plan.target_level),
+        expected_entries_(ExpectedEntries(plan, setup_)),
+        inputs_(InputsOf(plan)),
+        replaced_(std::move(inputs_.replaced)),
+        merge_(plan, setup_.read_memory_bytes),
+        filter_(setup_.readers),
+        deeper_(*setup_.version, plan.target_level),
+        cutter_(ExtentsOf(plan.grandparents), setup_.output.options.table_bytes),
+        output_(setup_.output) {
+    setup_.version.reset();
+  }
 
   Result<CompactionOutcome> Run() {
     Result<void> merged = MergeAll();
@@ -96,16 +179,11 @@ class Job {
       DeleteOutputs();
       return std::move(merged).error();
     }
-    for (const CompactionInput& input : plan_.inputs) {
-      for (const auto& table : input.tables) {
-        outcome_.edit.removed.push_back({.level = input.level, .table = table->meta().name});
-        ++outcome_.result.tables_merged;
-      }
+    Replace(replaced_.all());
+    outcome_.result.tables_merged += inputs_.others.size();
+    for (const auto* removed : {&inputs_.others, &inputs_.empty}) {
+      outcome_.edit.removed.insert(outcome_.edit.removed.end(), removed->begin(), removed->end());
     }
-    for (const auto& table : plan_.empty_tables) {
-      outcome_.edit.removed.push_back({.level = 0, .table = table->meta().name});
-    }
-    outcome_.result.tables_written = outcome_.edit.added.size();
     outcome_.result.bytes_read = merge_.bytes_read();
     return std::move(outcome_);
   }
@@ -132,31 +210,23 @@ class Job {
       return {};
     }
     // A key's versions stay together in one table.
-    if (output_.begun() && entry.key != last_key_ &&
-        (cutter_.CutBefore(entry.key, output_.bytes()) ||
-         output_.filter_memory_bytes() >= setup_.filter_memory_bytes)) {
+    if (output_.begun() && entry.key != last_key_ && EndsBefore(entry.key)) {
       FIRN_TRY(FinishOutput());
+      FIRN_TRY(InstallPart());
     }
     if (!output_.begun()) {
-      FIRN_TRY(output_.Begin(plan_.target_level, ExpectedEntries()));
+      FIRN_TRY(output_.Begin(target_level_, expected_entries_));
     }
     last_key_.assign(entry.key);
     return output_.Add(entry);
   }
 
-  // Of an output that becomes as large as it may. Too many cost address space alone.
-  std::uint64_t ExpectedEntries() const {
-    std::uint64_t entries = 0;
-    for (const CompactionInput& input : plan_.inputs) {
-      for (const auto& table : input.tables) {
-        entries += table->meta().properties.entry_count;
-      }
-    }
-    const double outputs =
-        std::max(1.0, static_cast<double>(plan_.input_bytes()) /
-                          static_cast<double>(setup_.output.options.table_bytes));
-    const auto each = static_cast<std::uint64_t>(1.1 * static_cast<double>(entries) / outputs);
-    return std::min<std::uint64_t>(each, setup_.filter_memory_bytes / sizeof(std::uint64_t));
+  // Whether the output does.
+  bool EndsBefore(std::string_view key) {
+    const bool input_ended = replaced_.PassUntil(key).has_value();
+    const bool part_is_late = outcome_.edit.added.size() >= kOutputsBetweenParts;
+    return cutter_.CutBefore(key, output_.bytes(), input_ended) || (input_ended && part_is_late) ||
+           output_.filter_memory_bytes() >= setup_.filter_memory_bytes;
   }
 
   Result<void> FinishOutput() {
@@ -165,8 +235,28 @@ class Job {
     }
     FIRN_TRY_ASSIGN(TableMeta table, output_.Finish());
     outcome_.result.bytes_written += table.bytes();
-    outcome_.edit.added.push_back({.level = plan_.target_level, .table = std::move(table)});
+    outcome_.edit.added.push_back({.level = target_level_, .table = std::move(table)});
+    ++outcome_.result.tables_written;
     return {};
+  }
+
+  // When an output has ended: if inputs of the target level ended with it, they are replaced.
+  Result<void> InstallPart() {
+    if (replaced_.passed().size() == replaced_count_ || replaced_.NextBeginsBy(last_key_)) {
+      return {};
+    }
+    FIRN_TRY(setup_.output.files.SyncDirectory(setup_.directory));
+    Replace(replaced_.passed());
+    return setup_.install(std::exchange(outcome_.edit, {}));
+  }
+
+  // `inputs`: from the first on, so some may be replaced already.
+  void Replace(std::span<const Extent> inputs) {
+    for (const Extent& input : inputs.subspan(replaced_count_)) {
+      outcome_.edit.removed.push_back({.level = target_level_, .table = input.name});
+    }
+    outcome_.result.tables_merged += inputs.size() - replaced_count_;
+    replaced_count_ = inputs.size();
   }
 
   // The failure that led here matters more than one met in clearing up; files left behind are
@@ -177,8 +267,12 @@ class Job {
     }
   }
 
-  const CompactionPlan& plan_;
-  const CompactionSetup& setup_;
+  CompactionSetup setup_;
+  const int target_level_;
+  const std::uint64_t expected_entries_;
+  Inputs inputs_;
+  Passage replaced_;
+  std::size_t replaced_count_ = 0;
   CompactionMerge merge_;
   VersionFilter filter_;
   DeeperTables deeper_;
@@ -190,8 +284,10 @@ class Job {
 
 }  // namespace
 
-Result<CompactionOutcome> RunCompaction(const CompactionPlan& plan, const CompactionSetup& setup) {
-  return Job(plan, setup).Run();
+Result<CompactionOutcome> RunCompaction(CompactionPlan plan, CompactionSetup setup) {
+  Job job(plan, std::move(setup));
+  plan = {};
+  return job.Run();
 }
 
 }  // namespace firn

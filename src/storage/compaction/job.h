@@ -4,6 +4,12 @@
 // the rest as tables of the target level. Reads past the block cache. The result is an edit that
 // the caller puts into effect; until then nothing of the database has changed, and a failed job
 // takes its outputs away.
+//
+// A merge of level 0 into level 1 is put into effect part by part: whenever an output ends between
+// two tables of level 1, those before that point are replaced by the outputs so far. So it needs no
+// second copy of level 1, and what it has written may go further down while it works. Level 0 keeps
+// its tables to the end and hides the outputs from readers, which hold the same entries and what
+// those hid; if the job fails, the next one finds the entries in both (docs/invariants.md I-C5).
 #pragma once
 
 #include <cstdint>
@@ -23,23 +29,25 @@ namespace firn {
 struct CompactionSetup {
   TableOutput::Setup output;
   std::string directory;
-  const Version& version;               // That the plan was made from.
-  std::vector<SequenceNumber> readers;  // As VersionFilter wants them.
+  std::shared_ptr<const Version> version;  // That the plan was made from.
+  std::vector<SequenceNumber> readers;     // As VersionFilter wants them.
   // Shared by all inputs for what is read ahead of them.
   std::size_t read_memory_bytes = 0;
   // An output ends when its filter to be has taken as much.
   std::size_t filter_memory_bytes = SIZE_MAX;
   // Called every few thousand entries; an error ends the job with it.
   std::function<Result<void>()> pause;
+  // Puts a part into effect. Its outputs are the caller's then, also when it fails.
+  std::function<Result<void>(VersionEdit part)> install;
 };
 
 struct CompactionOutcome {
-  VersionEdit edit;
+  VersionEdit edit;  // What no part has put into effect.
   CompactionResult result;
 };
 
 // Blocks for as long as it takes. kCorruption names the damaged input, which is marked so that it
 // is not picked again; kNoSpace, kIo.
-Result<CompactionOutcome> RunCompaction(const CompactionPlan& plan, const CompactionSetup& setup);
+Result<CompactionOutcome> RunCompaction(CompactionPlan plan, CompactionSetup setup);
 
 }  // namespace firn

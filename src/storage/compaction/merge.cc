@@ -47,6 +47,7 @@ Result<void> RunScan::OpenNext() {
     if (scan_ != nullptr) {
       bytes_read_ += scan_->bytes_read();
       scan_.reset();
+      tables_[next_table_ - 1].reset();  // Its file may go as soon as an edit has removed it.
     }
     if (next_table_ == tables_.size()) {
       return {};

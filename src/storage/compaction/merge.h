@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Merges the inputs of a compaction into one stream in entry order. A table of level 0 is a source
-// of its own; the tables of a sorted level follow each other in one. Inputs share no entry, since a
-// sequence number belongs to one write. Forward only, one thread.
+// of its own; the tables of a sorted level follow each other in one, and each is let go of when it
+// has been read. Inputs share no entry, since a sequence number belongs to one write; except where
+// a merge of level 0 ended half-way, whose outputs stay (job.h). Forward only, one thread.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,19 @@
 #include "storage/engine/memory_budget.h"
 
 namespace firn {
+namespace {
+
+std::vector<TableNumber> NumbersOf(const CompactionPlan& plan) {
+  std::vector<TableNumber> numbers;
+  for (const CompactionInput& input : plan.inputs) {
+    for (const auto& table : input.tables) {
+      numbers.push_back(table->meta().name.number);
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
 
 void Compactor::Kick() {
   if (!parts_.options.auto_compaction || parts_.health.stopped()) {
@@ -53,8 +66,9 @@ bool Compactor::MayStart(Lane lane) const {
 
 void Compactor::RunLane(Lane lane) {
   bool succeeded = true;
-  if (const std::optional<CompactionPlan> plan = TakePlan(lane)) {
-    const Result<CompactionResult> result = RunPlan(*plan, lane);
+  if (std::optional<CompactionPlan> plan = TakePlan(lane)) {
+    const std::vector<TableNumber> inputs = NumbersOf(*plan);
+    const Result<CompactionResult> result = RunPlan(*std::exchange(plan, std::nullopt), lane);
     succeeded = result.has_value();
     // Want of space and damage found in an input pass or stay with the table: only kIo ends
     // writing.
@@ -67,7 +81,7 @@ void Compactor::RunLane(Lane lane) {
     } else if (result.error().code == ErrorCode::kNoSpace) {
       backoff.NoteFailure(parts_.Now(), parts_.FreeBytes());
     }
-    PutBack(*plan);
+    PutBack(inputs);
   }
   DeleteInputs();
   Kick();  // What this job made may be due on the other lane.
@@ -91,27 +105,23 @@ std::optional<CompactionPlan> Compactor::TakePlan(Lane lane) {
   }
   auto plan = Pick(lane);
   if (plan) {
-    for (const CompactionInput& input : plan->inputs) {
-      for (const auto& table : input.tables) {
-        busy_.insert(table->meta().name.number);
-      }
-    }
+    const std::vector<TableNumber> inputs = NumbersOf(*plan);
+    busy_.insert(inputs.begin(), inputs.end());
   }
   return plan;
 }
 
-void Compactor::PutBack(const CompactionPlan& plan) {
+void Compactor::PutBack(const std::vector<TableNumber>& inputs) {
   MutexLock lock(mutex_);
-  for (const CompactionInput& input : plan.inputs) {
-    for (const auto& table : input.tables) {
-      busy_.erase(table->meta().name.number);
-    }
+  for (const TableNumber number : inputs) {
+    busy_.erase(number);
   }
 }
 
-Result<CompactionResult> Compactor::RunPlan(const CompactionPlan& plan, Lane lane) {
+Result<CompactionResult> Compactor::RunPlan(CompactionPlan plan, Lane lane) {
   FIRN_TRY(parts_.health.CheckWritable());
-  FIRN_TRY_ASSIGN(CompactionResult result, plan.trivial_move ? Move(plan) : Merge(plan, lane));
+  FIRN_TRY_ASSIGN(CompactionResult result,
+                  plan.trivial_move ? Move(plan) : Merge(std::move(plan), lane));
   BackgroundCounters& counters = parts_.background_counters;
   Add(counters.compactions, 1);
   Add(counters.compaction_bytes_read, result.bytes_read);
@@ -143,27 +153,39 @@ Result<CompactionResult> Compactor::Move(const CompactionPlan& plan) {
   return result;
 }
 
-Result<CompactionResult> Compactor::Merge(const CompactionPlan& plan, Lane lane) {
+Result<CompactionResult> Compactor::Merge(CompactionPlan plan, Lane lane) {
   FIRN_TRY(CheckRoom(plan));
   const auto start = parts_.Now();
+  const std::vector<SequenceNumber> readers = parts_.snapshots.Readers();
   // Not the View: it would keep the memtables of now for as long as the merge takes.
-  const std::shared_ptr<const Version> version = parts_.view->Get()->version;
-  const CompactionSetup setup{.output = parts_.output_setup(),
-                              .directory = parts_.directory,
-                              .version = *version,
-                              .readers = parts_.snapshots.Readers(),
-                              .read_memory_bytes = MergeReadBytes(parts_.options),
-                              .filter_memory_bytes = MergeFilterBytes(parts_.options),
-                              .pause = [this, lane] { return Pause(lane); }};
-  FIRN_TRY_ASSIGN(CompactionOutcome outcome, RunCompaction(plan, setup));
+  CompactionSetup setup{
+      .output = parts_.output_setup(),
+      .directory = parts_.directory,
+      .version = parts_.view->Get()->version,
+      .readers = readers,
+      .read_memory_bytes = MergeReadBytes(parts_.options),
+      .filter_memory_bytes = MergeFilterBytes(parts_.options),
+      .pause = [this, lane] { return Pause(lane); },
+      .install = [this, oldest = readers.back()](
+                     VersionEdit part) { return InstallPart(std::move(part), oldest); }};
+  FIRN_TRY_ASSIGN(CompactionOutcome outcome, RunCompaction(std::move(plan), std::move(setup)));
   FIRN_TRY(installer_.Install({.edit = std::move(outcome.edit),
                                .drops_oldest_frozen = false,
-                               .oldest_readable = setup.readers.back()}));
+                               .oldest_readable = readers.back()}));
   parts_.controller.NoteMerged(lane == Lane::kFlush ? DelayCause::kLevel0 : DelayCause::kDebt,
                                {.bytes_read = outcome.result.bytes_read,
                                 .bytes_written = outcome.result.bytes_written,
                                 .took = parts_.Now() - start});
   return outcome.result;
+}
+
+// Its inputs may go, and its outputs further down.
+Result<void> Compactor::InstallPart(VersionEdit part, SequenceNumber oldest_readable) {
+  FIRN_TRY(installer_.Install(
+      {.edit = std::move(part), .drops_oldest_frozen = false, .oldest_readable = oldest_readable}));
+  DeleteInputs();
+  Kick();
+  return {};
 }
 
 Result<void> Compactor::Pause(Lane lane) {
@@ -202,8 +224,8 @@ Result<CompactionResult> Compactor::Run(const Planner& plan) {
   }
   Result<CompactionResult> result = CompactionResult{};
   // On the caller's thread, and as the compaction lane: the flush lane stays free for flushes.
-  if (const auto planned = plan(*parts_.view->Get()->version)) {
-    result = RunPlan(*planned, Lane::kCompaction);
+  if (auto planned = plan(*parts_.view->Get()->version)) {
+    result = RunPlan(*std::exchange(planned, std::nullopt), Lane::kCompaction);
   }
   DeleteInputs();
   {

@@ -43,11 +43,12 @@ class Compactor {
  private:
   void RunLane(Lane lane);
   std::optional<CompactionPlan> TakePlan(Lane lane);
-  void PutBack(const CompactionPlan& plan);
-  Result<CompactionResult> RunPlan(const CompactionPlan& plan, Lane lane);
+  void PutBack(const std::vector<TableNumber>& inputs);
+  Result<CompactionResult> RunPlan(CompactionPlan plan, Lane lane);
   void DeleteInputs();
   Result<CompactionResult> Move(const CompactionPlan& plan);
-  Result<CompactionResult> Merge(const CompactionPlan& plan, Lane lane);
+  Result<CompactionResult> Merge(CompactionPlan plan, Lane lane);
+  Result<void> InstallPart(VersionEdit part, SequenceNumber oldest_readable);
   Result<void> Pause(Lane lane);
   Result<void> CheckRoom(const CompactionPlan& plan) const;
   std::optional<CompactionPlan> Pick(Lane lane) const FIRN_REQUIRES(mutex_);

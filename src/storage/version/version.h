@@ -6,7 +6,7 @@
 //
 // Invariants (docs/invariants.md I-V1…): above level 0 the ranges in a level are disjoint and in
 // key order; a table is in one level only; for any key, what a level holds is newer than what any
-// deeper one holds. Immutable, so free to share between threads.
+// deeper one holds, or the same. Immutable, so free to share between threads.
 #pragma once
 
 #include <array>
