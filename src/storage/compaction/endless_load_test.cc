@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
-#include <iterator>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "storage/compaction/picker.h"
 #include "storage/compaction/write_controller.h"
@@ -18,7 +20,6 @@
 namespace firn {
 namespace {
 
-using std::chrono::duration;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 

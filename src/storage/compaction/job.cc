@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/propagate.h"
 #include "storage/compaction/merge.h"

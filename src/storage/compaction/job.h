@@ -8,8 +8,8 @@
 // A merge of level 0 into level 1 is put into effect part by part: whenever an output ends between
 // two tables of level 1, those before that point are replaced by the outputs so far. So it needs no
 // second copy of level 1, and what it has written may go further down while it works. Level 0 keeps
-// its tables to the end and hides the outputs from readers, which hold the same entries and what
-// those hid; if the job fails, the next one finds the entries in both (docs/invariants.md I-C5).
+// its tables to the end, and readers ask it first, so they find what they found before. If the job
+// fails its parts stay, and the next one meets entries that are in both (docs/invariants.md I-C5).
 #pragma once
 
 #include <cstdint>

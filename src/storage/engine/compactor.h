@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "base/mutex.h"
 #include "firn/result.h"
