@@ -30,7 +30,7 @@ std::span<const Workload> LargeWorkloads() {
       {.name = "overwrite",
        .action = kPut,
        .operations = kOfEntries,
-       .share = 0.1,
+       .share = 0.5,
        .settling = kReports},
   };
   return kRows;
