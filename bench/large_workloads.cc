@@ -30,6 +30,11 @@ std::span<const Workload> LargeWorkloads() {
       {.name = "overwrite",
        .action = kPut,
        .operations = kOfEntries,
+       .share = 0.1,
+       .settling = kReports},
+      {.name = "overwrite half",
+       .action = kPut,
+       .operations = kOfEntries,
        .share = 0.5,
        .settling = kReports},
   };
