@@ -187,15 +187,15 @@ TEST(EndlessLoad, LeavesTheTreeBoundedAndTheWriterMoving) {
   EndlessLoad load;
   load.WriteUntil(std::uint64_t{30} << 30);
   const EndlessLoad::Extremes burst = load.TakeExtremes();
-  EXPECT_LE(burst.level0_bytes_max, 24 * load.limits().level0_bytes_max);
-  EXPECT_LE(burst.level0_tables_max, 16 * load.limits().level0_tables_max);
-  EXPECT_LE(burst.level1_fullness_max, 12);
+  EXPECT_LE(burst.level0_bytes_max, 16 * load.limits().level0_bytes_max);
+  EXPECT_LE(burst.level0_tables_max, 11 * load.limits().level0_tables_max);
+  EXPECT_LE(burst.level1_fullness_max, 8);
   EXPECT_GE(burst.bytes_in_slowest_second, 5'000'000);
 
   // Once the levels are full it goes as fast as they pass on what comes.
   load.WriteUntil(std::uint64_t{60} << 30);
   const EndlessLoad::Extremes later = load.TakeExtremes();
-  EXPECT_LE(later.level0_bytes_max, 17 * load.limits().level0_bytes_max);
+  EXPECT_LE(later.level0_bytes_max, 14 * load.limits().level0_bytes_max);
   EXPECT_LE(later.level1_fullness_max, 8);
   EXPECT_GE(later.bytes_in_slowest_second, 5'000'000);
   EXPECT_LE(load.debt(), 60 * load.limits().level1_bytes_max);

@@ -22,8 +22,8 @@ constexpr Ramp kPaceLevel0Bytes = {.soft = 1.25, .hard = 2};
 constexpr Ramp kPaceLevel0Tables = {.soft = 2, .hard = 4};
 constexpr Ramp kPaceDebt = {.soft = 5, .hard = 15};
 // A burst is better gathered and merged at once than merged many times.
-constexpr Ramp kLevel0Bytes = {.soft = 8, .hard = 16};
-constexpr Ramp kLevel0Tables = {.soft = 5, .hard = 11};
+constexpr Ramp kLevel0Bytes = {.soft = 4, .hard = 8};
+constexpr Ramp kLevel0Tables = {.soft = 2.5, .hard = 5.5};
 constexpr Ramp kDebt = {.soft = 20, .hard = 60};
 
 // Of the drain, what writers get when a pressure is full. What is far behind has to become less
@@ -40,7 +40,6 @@ constexpr double kRateMin = 1e6;
 // that, since all might be as large.
 constexpr int kWritesForAPause = 1500;
 constexpr nanoseconds kRarePauseMin = milliseconds(4);
-constexpr nanoseconds kRarePauseMax = milliseconds(12);
 constexpr nanoseconds kFrequentPause = microseconds(250);
 constexpr nanoseconds kLongestPause = milliseconds(20);
 constexpr nanoseconds kLongestPauseOfLargeRecords = std::chrono::seconds(1);
@@ -152,7 +151,7 @@ std::optional<WriteController::Delay> WriteController::Charge(std::uint64_t byte
   next_free_ = std::max(next_free_, now) + cost;
   const nanoseconds wait = next_free_ - now;
   const nanoseconds rare = std::max(kRarePauseMin, kWritesForAPause * cost);
-  if (wait < (rare <= kRarePauseMax ? rare : kFrequentPause)) {
+  if (wait < (rare <= kLongestPause ? rare : kFrequentPause)) {
     return std::nullopt;
   }
   return Delay{

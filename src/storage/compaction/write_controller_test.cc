@@ -80,12 +80,12 @@ TEST(WriteController, PausesAreRareOrShort) {
 }
 
 TEST(WriteController, OneRecordInAThousandPausesWhereThatTakesMillisecondsOnly) {
-  for (const std::uint64_t drain : {100'000'000u, 300'000'000u}) {
+  for (const std::uint64_t drain : {50'000'000u, 100'000'000u, 300'000'000u}) {
     for (const std::uint64_t bytes : {100u, 400u, 1'000u}) {
       const Pauses pauses = PausesOf(bytes, drain);
       EXPECT_GT(pauses.count, 0);
       EXPECT_LE(pauses.count, kWrites / 1000) << bytes << " at " << drain;
-      EXPECT_LE(pauses.longest, milliseconds(13));
+      EXPECT_LE(pauses.longest, milliseconds(20));
     }
   }
 }
